@@ -1,0 +1,108 @@
+"""Every setting of the service. Each is an environment variable with the prefix `ZNAYKA_`; units stand in the names."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.errors import Misconfigured
+
+PREFIX = "ZNAYKA_"
+
+
+class Settings(BaseSettings):
+    """Read once, by the entry points; parts get values as arguments. Unknown names are refused."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    data_dir: Path = Field(Path("data"), description="documents, database, index, logs")
+    cache_dir: Path = Field(Path.home() / ".cache" / "znayka", description="models and builds that can be made again")
+    database_url: str = Field("", description="empty: SQLite in data_dir; otherwise an SQLAlchemy URL")
+    database_busy_timeout_s: float = Field(10.0, gt=0, description="wait for another writer before giving up")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(8000, ge=1, le=65535)
+    ui_host: str = "127.0.0.1"
+    ui_port: int = Field(8501, ge=1, le=65535)
+    ui_api_url: str = Field("", description="where the page finds the API; empty: api_host and api_port")
+    ui_api_key: SecretStr = Field(SecretStr(""), description="key the page shows to the API")
+
+    upload_max_bytes: int = Field(200 * 2**20, gt=0)
+    upload_max_files: int = Field(200, gt=0, description="files in one upload")
+    question_max_chars: int = Field(4000, gt=0)
+    disk_reserve_bytes: int = Field(200 * 2**20, ge=0, description="free space that uploads leave")
+
+    parse_timeout_s: float = Field(600.0, gt=0, description="wall time for one document, OCR included")
+    parse_cpu_s: int = Field(300, gt=0, description="processor time for one document, OCR excluded")
+    parse_memory_bytes: int = Field(1500 * 2**20, gt=0)
+    parse_output_chars: int = Field(30_000_000, gt=0, description="text one document may give")
+    parse_max_pages: int = Field(5000, gt=0)
+    archive_max_bytes: int = Field(500 * 2**20, gt=0, description="sum of unpacked sizes of one archive")
+    archive_max_files: int = Field(2000, gt=0)
+    ocr_page_timeout_s: float = Field(120.0, gt=0)
+    lease_s: float = Field(60.0, gt=0, description="a worker silent this long has lost its documents")
+    attempts_max: int = Field(3, gt=0, description="worker deaths after which a document is given up")
+
+    passage_max_chars: int = Field(1200, ge=200)
+    passage_overlap_chars: int = Field(150, ge=0)
+    embedding_model: str = Field("multilingual-e5-small", description="embedded name, local folder or hub name")
+    embedding_backend: Literal["openvino", "sentence_transformers"] = "openvino"
+    embedding_threads: int = Field(0, ge=0, description="0: all cores in the worker, one in the API")
+    top_k: int = Field(6, ge=1, le=50)
+    dense_weight: float = Field(0.6, ge=0, le=1, description="share of the dense score in the fusion")
+    index_compact_passages: int = Field(2000, gt=0, description="changes after which the index file is rewritten")
+
+    model: str = Field("", description="name in the catalogue; empty: the one chosen by `znayka models use`")
+    llm_host: str = "127.0.0.1"
+    llm_port: int = Field(8011, ge=1, le=65535)
+    llm_url: str = Field("", description="another OpenAI-compatible server; empty: our own model process")
+    llm_api_key: SecretStr = Field(SecretStr(""), description="key for llm_url")
+    llm_slots: int = Field(1, gt=0, description="answers generated at once")
+    llm_threads: int = Field(0, ge=0, description="0: all cores")
+    llm_context_tokens: int = Field(4096, ge=512)
+    llm_timeout_s: float = Field(300.0, gt=0, description="longest silence of the model before it counts as down")
+    answer_max_tokens: int = Field(400, gt=0)
+    answer_temperature: float = Field(0.0, ge=0, le=2)
+    queue_max: int = Field(20, ge=0, description="questions that may wait")
+    queue_max_s: float = Field(60.0, gt=0, description="longest expected wait that is still accepted")
+    queue_max_per_key: int = Field(5, gt=0, description="questions of one key waiting or being answered")
+
+    @model_validator(mode="after")
+    def _overlap_fits(self) -> Self:
+        if self.passage_overlap_chars * 2 > self.passage_max_chars:
+            raise ValueError("ZNAYKA_PASSAGE_OVERLAP_CHARS must be at most half of ZNAYKA_PASSAGE_MAX_CHARS")
+        return self
+
+    @property
+    def sql_url(self) -> str:
+        """The database's URL, SQLite's file included."""
+        return self.database_url or f"sqlite:///{(self.data_dir / 'znayka.db').absolute()}"
+
+    @property
+    def api_url(self) -> str:
+        """Where the page finds the API, without a trailing slash."""
+        return (self.ui_api_url or f"http://{self.api_host}:{self.api_port}").rstrip("/")
+
+    @property
+    def model_url(self) -> str:
+        """Base URL of the OpenAI-compatible model server, ending in `/v1`."""
+        return (self.llm_url or f"http://{self.llm_host}:{self.llm_port}/v1").rstrip("/")
+
+
+def load_settings() -> Settings:
+    """Read the environment; raise `Misconfigured` that names every wrong or unknown variable."""
+    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
+    unknown = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
+    wrong = [f"неизвестная настройка {name}" for name in unknown]
+    try:
+        settings = Settings()
+    except ValidationError as exc:
+        wrong += [f"{PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in exc.errors()]
+    if wrong:
+        raise Misconfigured("bad_settings", "Настройки неверны: " + "; ".join(wrong) + ". См. docs/configuration.md.")
+    return settings

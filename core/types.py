@@ -1,0 +1,159 @@
+"""What the stages hand to each other: frozen, without behaviour, without a library's types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """Life of a document: queued, parsing, embedding, then one of the three ends."""
+
+    QUEUED = "queued"
+    PARSING = "parsing"
+    EMBEDDING = "embedding"
+    READY = "ready"
+    PARTIAL = "partial"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks. `collections` is None for one who may read all of them."""
+
+    name: str
+    collections: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a document's current stage is: `done` of `total` pages or passages."""
+
+    stage: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a document is failed or partial: a word for programs, a Russian sentence for people."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """An uploaded file and where it is in its life. `sha256` is of the original bytes."""
+
+    id: str
+    name: str
+    collection: str
+    media_type: str
+    size_bytes: int
+    sha256: str
+    status: Status
+    progress: Progress | None
+    pages: int | None
+    passages: int
+    error: Problem | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Text of one page. `number` counts from 1; None where the format has no pages.
+
+    Offsets and quotes refer to exactly this `text`. `headings` are (offset, level, title), in order.
+    """
+
+    number: int | None
+    text: str
+    headings: tuple[Heading, ...] = ()
+    tables: tuple[Table, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading that stands at `start` of its page's text; level 1 is the outermost."""
+
+    start: int
+    level: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of a table as spans of the page's text; `header` is repeated with every piece of it."""
+
+    start: int
+    end: int
+    header: str
+    row_starts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedDocument:
+    """What a reader made of a file. `problem` says which pages gave no text, if any did not."""
+
+    media_type: str
+    pages: tuple[Page, ...]
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A stored piece of one page. `start` and `end` are character offsets in the page's text; `score` ranks it."""
+
+    id: int
+    document_id: str
+    document: str
+    page: int | None
+    section: str | None
+    text: str
+    start: int
+    end: int
+    score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """`[n]` in an answer. `quote` stands verbatim on that page of that document."""
+
+    n: int
+    document_id: str
+    document: str
+    page: int | None
+    section: str | None
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Milliseconds from the receipt of the question; `first_token_ms` is None when no model spoke."""
+
+    search_ms: float
+    first_token_ms: float | None
+    total_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One earlier question with its answer."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the service says, what it relied on, and what was found."""
+
+    answer: str
+    refused: bool
+    citations: tuple[Citation, ...]
+    model: str
+    timings: Timings
+    passages: tuple[Passage, ...] = field(default=())
