@@ -1,0 +1,33 @@
+"""What an answer in the making tells, in order: one `Sources`, any number of `Token`, one `Done`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.types import Answer, Passage
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the search found, best first. `asked_s` is the clock when the question came, `search_ms` what the search took."""
+
+    passages: tuple[Passage, ...]
+    search_ms: float
+    asked_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of the answer that is checked and will not be taken back."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The whole answer; its text is the tokens before it, joined."""
+
+    answer: Answer
+
+
+AnswerEvent = Sources | Token | Done
