@@ -1,0 +1,40 @@
+# The commands of Знайка. `make run` and `make test` need Python 3.11, gcc, g++, cmake and make; they bring the rest.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+MODEL ?=
+ARGS ?=
+
+.PHONY: run test check format bench examples docs clean help
+
+run: ## install what is missing, start everything, answer a first question, stay up until Ctrl-C
+	@sh scripts/setup.sh "$(PYTHON)" run
+	@exec $(BIN)/znayka run $(if $(MODEL),--model $(MODEL))
+
+test: ## the same set-up, then every test, with the real models
+	@sh scripts/setup.sh "$(PYTHON)" test
+	@$(BIN)/pytest $(ARGS)
+
+check: ## formatting, lint, types, import rules, compose file, generated documents
+	@sh scripts/setup.sh "$(PYTHON)" test
+	@sh scripts/check.sh
+
+format: ## rewrite the sources as `make check` wants them
+	@sh scripts/setup.sh "$(PYTHON)" test
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+bench: ## measure the speeds named in docs/benchmarks.md on this machine
+	@sh scripts/setup.sh "$(PYTHON)" test
+	@$(BIN)/python scripts/bench.py $(ARGS)
+
+examples: ## make the example documents again from examples/source (needs LibreOffice)
+	@$(BIN)/python scripts/make_examples.py
+
+docs: ## write the table of settings into docs/configuration.md
+	@$(BIN)/python scripts/settings_table.py --write
+
+clean: ## remove the virtual environment and the tools' caches; documents and models stay
+	@rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
