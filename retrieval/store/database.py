@@ -1,0 +1,137 @@
+"""One engine, two kinds of transaction, and the mapping of the database's errors to ours."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from core.errors import Misconfigured, ServiceError, StorageFull, TryLater
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class Database:
+    """Connections to SQLite. One object a process; threads may share it.
+
+    Raises `TryLater` when another writer holds the database for longer than `busy_timeout_s`,
+    `StorageFull` when the disk has no room.
+    """
+
+    def __init__(self, url: str, *, busy_timeout_s: float = 10.0) -> None:
+        parsed = make_url(url)
+        if parsed.get_backend_name() != "sqlite" or not parsed.database:
+            raise Misconfigured(
+                "bad_database_url",
+                f"ZNAYKA_DATABASE_URL: база «{parsed.get_backend_name()}» не поддерживается, "
+                "нужен адрес вида sqlite:////путь/к/файлу.db.",
+            )
+        self.path = Path(parsed.database)
+        self.engine = _engine(url, self.path, busy_timeout_s)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One snapshot: every statement inside sees the same state."""
+        with _mapped(), self.engine.connect() as conn, conn.begin():
+            yield conn
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction that holds the only write lock from its start; rolled back on any error."""
+        with _mapped(), self.engine.connect() as conn:
+            conn.execution_options(znayka_write=True)
+            with conn.begin():
+                yield conn
+
+    def migrate(self) -> None:
+        """Bring the schema up to this release; safe when several processes start at once.
+
+        Raises `Misconfigured` when the database was written by a newer release.
+        """
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        scripts = ScriptDirectory.from_config(config)
+        with self.write() as conn:
+            current = MigrationContext.configure(conn).get_current_revision()
+            if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
+                raise Misconfigured(
+                    "schema_newer",
+                    f"База данных создана более новой версией (схема {current}, эта версия знает "
+                    f"{scripts.get_current_head()}). Обновите Знайку или восстановите старую копию базы.",
+                )
+            config.attributes["connection"] = conn
+            command.upgrade(config, "head")
+
+    def damage(self) -> list[str]:
+        """What `PRAGMA integrity_check` finds; an empty list when all is well."""
+        with self.read() as conn:
+            rows = [str(row[0]) for row in conn.execute(text("PRAGMA integrity_check"))]
+        return [row for row in rows if row != "ok"]
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+def _engine(url: str, path: Path, busy_timeout_s: float) -> Engine:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise Misconfigured(
+            "data_dir_unusable",
+            f"Папку данных {path.parent} нельзя создать: {exc.strerror}. Проверьте ZNAYKA_DATA_DIR.",
+        ) from exc
+    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": busy_timeout_s})
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(raw: Any, _record: object) -> None:
+        raw.create_function("casefold", 1, str.casefold, deterministic=True)  # SQLite's lower() knows ASCII only
+        raw.isolation_level = None  # we say BEGIN ourselves; the driver's own habit breaks DDL and snapshots
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "cache_size=-32768",
+            "temp_store=MEMORY",
+            "mmap_size=268435456",
+        ):
+            raw.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(conn: Connection) -> None:
+        conn.exec_driver_sql("BEGIN IMMEDIATE" if conn.get_execution_options().get("znayka_write") else "BEGIN")
+
+    return engine
+
+
+@contextmanager
+def _mapped() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as exc:
+        raise _ours(exc) from exc
+
+
+def _ours(exc: DBAPIError) -> ServiceError:
+    said = str(exc.orig).lower()
+    if "disk is full" in said or getattr(exc.orig, "errno", None) == errno.ENOSPC:
+        return StorageFull("disk_full", "На диске нет места для базы данных. Освободите место и повторите.")
+    if isinstance(exc, OperationalError) and ("locked" in said or "busy" in said):
+        return TryLater(
+            "database_busy", "База данных занята другой операцией. Повторите через несколько секунд.", retry_after_s=5
+        )
+    if "readonly" in said or "unable to open" in said or "malformed" in said or "not a database" in said:
+        return Misconfigured(
+            "database_unusable", f"База данных недоступна или повреждена ({exc.orig}). Запустите znayka doctor."
+        )
+    return ServiceError("database_error", f"Ошибка базы данных: {exc.orig}.")

@@ -1,0 +1,199 @@
+"""Documents as callers see them: added, listed, shown, deleted. Only what the principal may see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, select, true, update
+from uuid_utils import uuid7
+
+from core.errors import NotFound
+from core.types import Document, Principal, Problem, Progress, Status
+from retrieval.store import removal
+from retrieval.store.schema import documents
+
+FINISHED = (Status.READY, Status.PARTIAL, Status.FAILED)
+ANSWERING = (Status.READY, Status.PARTIAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A received file whose bytes already lie in the file store."""
+
+    name: str
+    collection: str
+    media_type: str
+    size_bytes: int
+    sha256: str
+    is_replacement: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which documents to list; None means any. `name_part` is looked for anywhere in the name, in any case."""
+
+    collection: str | None = None
+    status: Status | None = None
+    name_part: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Newest first. `next_cursor` is None on the last page."""
+
+    items: tuple[Document, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionSize:
+    """A collection and how many documents stand in it."""
+
+    name: str
+    documents: int
+
+
+def add(conn: Connection, upload: Upload, principal: Principal, *, now: float) -> Document:
+    """Record an upload as a queued document, or answer the one with the same bytes in the same collection.
+
+    One that had failed is queued again: what it lacked (OCR, say) may be there now.
+    """
+    require_collection(principal, upload.collection)
+    row = conn.execute(
+        select(documents).where(documents.c.collection == upload.collection, documents.c.sha256 == upload.sha256)
+    ).one_or_none()
+    if row is not None:
+        return _add_known(conn, row, upload, now=now)
+    document_id = str(uuid7())
+    conn.execute(
+        insert(documents).values(
+            id=document_id,
+            name=upload.name,
+            collection=upload.collection,
+            media_type=upload.media_type,
+            size_bytes=upload.size_bytes,
+            sha256=upload.sha256,
+            status=Status.QUEUED,
+            is_replacement=upload.is_replacement,
+            created_at=now,
+            updated_at=now,
+        )
+    )
+    return get(conn, document_id, principal)
+
+
+def _add_known(conn: Connection, row: Row[tuple[object, ...]], upload: Upload, *, now: float) -> Document:
+    if row.status == Status.FAILED:
+        conn.execute(
+            update(documents)
+            .where(documents.c.id == row.id)
+            .values(status=Status.QUEUED, attempts=0, not_before=0, error_code=None, error_detail=None, updated_at=now)
+        )
+    if upload.is_replacement and row.name == upload.name:
+        # The user says these bytes are the newest edition: whatever else bears the name gives way.
+        rivals = and_(documents.c.name == row.name, documents.c.collection == row.collection, documents.c.id != row.id)
+        if row.status not in ANSWERING:
+            conn.execute(update(documents).where(documents.c.id == row.id).values(is_replacement=True))
+            rivals = and_(rivals, documents.c.status.not_in(ANSWERING))
+        removal.remove_documents(conn, rivals)
+    return _document(conn.execute(select(documents).where(documents.c.id == row.id)).one())
+
+
+def get(conn: Connection, document_id: str, principal: Principal) -> Document:
+    """Return one document; raise `NotFound` for an id that is unknown or somebody else's."""
+    row = conn.execute(select(documents).where(documents.c.id == document_id, readable(principal))).one_or_none()
+    if row is None:
+        raise not_found()
+    return _document(row)
+
+
+def listing(conn: Connection, query: Query, principal: Principal, *, limit: int, cursor: str | None) -> Listing:
+    """Return up to `limit` documents after `cursor`, newest first."""
+    wanted = [readable(principal)]
+    if query.collection is not None:
+        wanted.append(documents.c.collection == query.collection)
+    if query.status is not None:
+        wanted.append(documents.c.status == query.status)
+    if query.name_part:
+        wanted.append(func.casefold(documents.c.name).contains(query.name_part.casefold(), autoescape=True))
+    if cursor is not None:
+        wanted.append(documents.c.id < cursor)
+    rows = conn.execute(select(documents).where(*wanted).order_by(documents.c.id.desc()).limit(limit + 1)).all()
+    items = tuple(_document(row) for row in rows[:limit])
+    return Listing(items, items[-1].id if len(rows) > limit else None)
+
+
+def remove(conn: Connection, document_id: str, principal: Principal) -> None:
+    """Delete a document and all that was made of it, whatever its state; raise `NotFound` if there is none."""
+    get(conn, document_id, principal)
+    removal.remove_documents(conn, documents.c.id == document_id)
+
+
+def collections(conn: Connection, principal: Principal) -> tuple[CollectionSize, ...]:
+    """Return the collections the principal may read, by name."""
+    rows = conn.execute(
+        select(documents.c.collection, func.count())
+        .where(readable(principal))
+        .group_by(documents.c.collection)
+        .order_by(documents.c.collection)
+    )
+    return tuple(CollectionSize(name, count) for name, count in rows)
+
+
+def is_stored(conn: Connection, sha256: str) -> bool:
+    """Say whether any document, of any caller, still needs the bytes with this hash."""
+    return conn.execute(select(documents.c.id).where(documents.c.sha256 == sha256).limit(1)).first() is not None
+
+
+def stored_hashes(conn: Connection) -> frozenset[str]:
+    """Return the hashes of all bytes that documents refer to, for the sweep of orphan files."""
+    return frozenset(conn.execute(select(documents.c.sha256).distinct()).scalars())
+
+
+def count(conn: Connection, principal: Principal) -> int:
+    """Return how many documents the principal may read."""
+    return conn.execute(select(func.count()).select_from(documents).where(readable(principal))).scalar_one()
+
+
+def count_by_status(conn: Connection) -> dict[str, int]:
+    """Return how many documents are in each status, for the metrics."""
+    rows = conn.execute(select(documents.c.status, func.count()).group_by(documents.c.status))
+    return {row[0]: row[1] for row in rows}
+
+
+def readable(principal: Principal) -> ColumnElement[bool]:
+    """The one condition that decides whether a principal may see a document's row."""
+    if principal.collections is None:
+        return true()
+    return documents.c.collection.in_(sorted(principal.collections))
+
+
+def require_collection(principal: Principal, collection: str) -> None:
+    """Raise `NotFound` when the principal may not use the collection."""
+    if principal.collections is not None and collection not in principal.collections:
+        raise NotFound("collection_not_found", f"Коллекция «{collection}» не найдена или закрыта для вас.")
+
+
+def not_found() -> NotFound:
+    """The same answer for an id that does not exist and for one of somebody else."""
+    return NotFound("document_not_found", "Документ не найден: он удалён или такого не было.")
+
+
+def _document(row: Row[tuple[object, ...]]) -> Document:
+    is_running = row.status in (Status.PARSING, Status.EMBEDDING)
+    return Document(
+        id=row.id,
+        name=row.name,
+        collection=row.collection,
+        media_type=row.media_type,
+        size_bytes=row.size_bytes,
+        sha256=row.sha256,
+        status=Status(row.status),
+        progress=Progress(row.stage, row.done, row.total) if is_running and row.stage else None,
+        pages=row.pages,
+        passages=row.passages,
+        error=Problem(row.error_code, row.error_detail) if row.error_code else None,
+        created_at=datetime.fromtimestamp(row.created_at, UTC),
+        updated_at=datetime.fromtimestamp(row.updated_at, UTC),
+    )

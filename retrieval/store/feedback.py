@@ -1,0 +1,48 @@
+"""What people thought of answers. Kept only because they pressed a button to say so."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import Connection, func, insert, select
+from uuid_utils import uuid7
+
+from core.types import Principal
+from retrieval.store.schema import feedback
+
+Verdict = Literal["up", "down"]
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """A verdict on one answer, and the documents it cited."""
+
+    verdict: Verdict
+    question: str
+    answer: str
+    comment: str
+    document_ids: tuple[str, ...]
+
+
+def add(conn: Connection, opinion: Opinion, principal: Principal, *, now: float) -> None:
+    """Keep an opinion."""
+    conn.execute(
+        insert(feedback).values(
+            id=str(uuid7()),
+            principal=principal.name,
+            verdict=opinion.verdict,
+            question=opinion.question,
+            answer=opinion.answer,
+            comment=opinion.comment,
+            document_ids=json.dumps(opinion.document_ids),
+            created_at=now,
+        )
+    )
+
+
+def count_by_verdict(conn: Connection) -> dict[str, int]:
+    """Return how many answers were praised and blamed."""
+    rows = conn.execute(select(feedback.c.verdict, func.count()).group_by(feedback.c.verdict))
+    return {row[0]: row[1] for row in rows}

@@ -1,0 +1,210 @@
+"""Passages with their vectors and stems: committed with their document, found again, shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, and_, insert, select, text, update
+
+from core.types import Passage, Principal, Problem, Status
+from retrieval.store import jobs, removal
+from retrieval.store.documents import not_found, readable
+from retrieval.store.schema import documents, pages, passages
+
+Vector = NDArray[np.float32]
+VARIABLES_MAX = 500  # bound parameters in one statement; SQLite's oldest limit is 999
+
+
+@dataclass(frozen=True, slots=True)
+class NewPage:
+    """A page to store; `number` is None where the format has none."""
+
+    number: int | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewPassage:
+    """A passage to store: verbatim `text` = its page's text[start:end], with what finds it.
+
+    `vector_key` names the text that was embedded and the model that did it, `stems` are for the keyword search.
+    """
+
+    page_position: int
+    section: str | None
+    text: str
+    start: int
+    end: int
+    vector_key: str
+    vector: Vector
+    stems: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """Everything that one version of a document becomes."""
+
+    document_id: str
+    media_type: str
+    pages: tuple[NewPage, ...]
+    passages: tuple[NewPassage, ...]
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPage:
+    """One page's text; `position` counts from 0 over the document."""
+
+    document_id: str
+    document: str
+    position: int
+    number: int | None
+    text: str
+
+
+def commit(conn: Connection, ingested: Ingested, owner: str, *, now: float) -> bool:
+    """Put a document's pages and passages in force, its predecessors out of it, and end it, in one transaction.
+
+    False, and nothing written, when the document is gone or no longer this owner's: a delete wins.
+    """
+    if not jobs.is_held(conn, ingested.document_id, owner):
+        return False
+    document_id = ingested.document_id
+    _insert_pages(conn, ingested)
+    _insert_passages(conn, ingested)
+    conn.execute(
+        update(documents)
+        .where(documents.c.id == document_id)
+        .values(
+            status=Status.PARTIAL if ingested.problem else Status.READY,
+            error_code=ingested.problem.code if ingested.problem else None,
+            error_detail=ingested.problem.detail if ingested.problem else None,
+            media_type=ingested.media_type,
+            pages=len(ingested.pages),
+            passages=len(ingested.passages),
+            stage=None,
+            lease_owner=None,
+            lease_expires_at=None,
+            updated_at=now,
+        )
+    )
+    _supersede(conn, document_id)
+    return True
+
+
+def _insert_pages(conn: Connection, ingested: Ingested) -> None:
+    rows = [
+        {"document_id": ingested.document_id, "position": position, "number": page.number, "text": page.text}
+        for position, page in enumerate(ingested.pages)
+    ]
+    if rows:
+        conn.execute(insert(pages), rows)
+
+
+def _insert_passages(conn: Connection, ingested: Ingested) -> None:
+    if not ingested.passages:
+        return
+    revision = removal.next_revision(conn)
+    rows = [
+        {
+            "document_id": ingested.document_id,
+            "position": position,
+            "page_position": passage.page_position,
+            "page": ingested.pages[passage.page_position].number,
+            "section": passage.section,
+            "text": passage.text,
+            "start_char": passage.start,
+            "end_char": passage.end,
+            "vector_key": passage.vector_key,
+            "vector": np.ascontiguousarray(passage.vector, dtype="<f4").tobytes(),
+            "revision": revision,
+        }
+        for position, passage in enumerate(ingested.passages)
+    ]
+    conn.execute(insert(passages), rows)
+    ids = conn.execute(
+        select(passages.c.id).where(passages.c.document_id == ingested.document_id).order_by(passages.c.position)
+    ).scalars()
+    stems = [{"id": id_, "stems": p.stems} for id_, p in zip(ids, ingested.passages, strict=True)]
+    conn.execute(text("INSERT INTO passage_stems (rowid, stems) VALUES (:id, :stems)"), stems)
+
+
+def _supersede(conn: Connection, document_id: str) -> None:
+    row = conn.execute(select(documents).where(documents.c.id == document_id)).one()
+    if row.is_replacement:
+        older = and_(
+            documents.c.name == row.name,
+            documents.c.collection == row.collection,
+            documents.c.id != row.id,
+            documents.c.created_at <= row.created_at,
+        )
+        removal.remove_documents(conn, older)
+
+
+def known_vectors(conn: Connection, keys: Sequence[str]) -> dict[str, Vector]:
+    """Return the stored vectors of those keys that some passage already has."""
+    found: dict[str, Vector] = {}
+    for part in _parts(keys):
+        rows = conn.execute(select(passages.c.vector_key, passages.c.vector).where(passages.c.vector_key.in_(part)))
+        found.update((key, np.frombuffer(vector, dtype="<f4")) for key, vector in rows)
+    return found
+
+
+def show(conn: Connection, scores: dict[int, float], principal: Principal) -> list[Passage]:
+    """Return the passages with these ids that exist and are readable, best score first."""
+    found: list[Passage] = []
+    for part in _parts(list(scores)):
+        rows = conn.execute(
+            select(passages, documents.c.name.label("document"))
+            .join(documents)
+            .where(passages.c.id.in_(part), readable(principal))
+        )
+        found += [
+            Passage(
+                id=row.id,
+                document_id=row.document_id,
+                document=row.document,
+                page=row.page,
+                section=row.section,
+                text=row.text,
+                start=row.start_char,
+                end=row.end_char,
+                score=scores[row.id],
+            )
+            for row in rows
+        ]
+    return sorted(found, key=lambda passage: (-passage.score, passage.id))
+
+
+def page(conn: Connection, document_id: str, page_number: int, principal: Principal) -> StoredPage:
+    """Return the page with this number; where pages are not numbered, `page_number` counts them from 1."""
+    rows = (
+        select(pages, documents.c.name.label("document"))
+        .join(documents)
+        .where(pages.c.document_id == document_id, readable(principal))
+    )
+    row = conn.execute(rows.where(pages.c.number == page_number)).first()
+    if row is None:
+        row = conn.execute(rows.where(pages.c.number.is_(None), pages.c.position == page_number - 1)).first()
+    if row is None:
+        raise not_found()
+    return StoredPage(document_id, row.document, row.position, row.number, row.text)
+
+
+def embedded_texts(conn: Connection, *, after_id: int, limit: int) -> list[tuple[int, str, str | None, str]]:
+    """Return (passage id, document name, section, text) in order of id, for embedding all anew."""
+    rows = conn.execute(
+        select(passages.c.id, documents.c.name, passages.c.section, passages.c.text)
+        .join(documents)
+        .where(passages.c.id > after_id)
+        .order_by(passages.c.id)
+        .limit(limit)
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+def _parts(values: Sequence[object]) -> Iterable[Sequence[object]]:
+    return (values[at : at + VARIABLES_MAX] for at in range(0, len(values), VARIABLES_MAX))

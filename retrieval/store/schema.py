@@ -1,0 +1,131 @@
+"""Tables as SQLAlchemy sees them. `migrations/` creates them; a test compares the two.
+
+Times are seconds since the epoch. Vectors are float32, little-endian, normalised.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+RowId = BigInteger().with_variant(Integer, "sqlite")
+
+# The row is the job: state, lease, attempts and reason stand on it, so no queue can disagree with it.
+documents = Table(
+    "documents",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("collection", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("stage", Text),
+    Column("done", Integer, nullable=False, server_default="0"),
+    Column("total", Integer, nullable=False, server_default="0"),
+    Column("pages", Integer),
+    Column("passages", Integer, nullable=False, server_default="0"),
+    Column("error_code", Text),
+    Column("error_detail", Text),
+    Column("is_replacement", Boolean, nullable=False, server_default="0"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("not_before", Double, nullable=False, server_default="0"),
+    Column("lease_owner", Text),
+    Column("lease_expires_at", Double),
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    UniqueConstraint("collection", "sha256", name="uq_documents_collection_sha256"),
+    Index("ix_documents_status", "status", "attempts", "created_at"),
+    Index("ix_documents_collection_name", "collection", "name"),
+    Index("ix_documents_sha256", "sha256"),
+)
+
+pages = Table(
+    "pages",
+    metadata,
+    Column("document_id", Text, ForeignKey("documents.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("number", Integer),
+    Column("text", Text, nullable=False),
+)
+
+# AUTOINCREMENT: an id that was deleted never comes back, so a stale index cannot point at another passage.
+passages = Table(
+    "passages",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("document_id", Text, ForeignKey("documents.id", ondelete="CASCADE"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("page_position", Integer, nullable=False),
+    Column("page", Integer),
+    Column("section", Text),
+    Column("text", Text, nullable=False),
+    Column("start_char", Integer, nullable=False),
+    Column("end_char", Integer, nullable=False),
+    Column("vector_key", Text, nullable=False),
+    Column("vector", LargeBinary, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Index("ix_passages_document_id", "document_id"),
+    Index("ix_passages_vector_key", "vector_key"),
+    Index("ix_passages_revision", "revision"),
+    sqlite_autoincrement=True,
+)
+
+removals = Table(
+    "removals",
+    metadata,
+    Column("passage_id", RowId, primary_key=True, autoincrement=False),
+    Column("revision", BigInteger, nullable=False),
+    Index("ix_removals_revision", "revision"),
+)
+
+# One row. `revision` moves with every change of passages; `generation` names the index file in force,
+# which holds what the database held at `index_revision`.
+index_state = Table(
+    "index_state",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("index_revision", BigInteger, nullable=False),
+    Column("fingerprint", Text),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("sha256", Text, nullable=False, unique=True),
+    Column("collections", Text),
+    Column("created_at", Double, nullable=False),
+    Column("revoked_at", Double),
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("principal", Text, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("question", Text, nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("comment", Text, nullable=False, server_default=""),
+    Column("document_ids", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+)

@@ -1,0 +1,287 @@
+"""The store on a real SQLite file: what is added is found, what is deleted is not, and jobs survive deaths."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import text
+
+from core.errors import InvalidRequest, Misconfigured, NotFound, TryLater
+from core.types import Document, Principal, Problem, Progress, Status
+from retrieval.store import documents, feedback, jobs, keys, keyword, passages, vectors
+from retrieval.store.database import Database
+from retrieval.store.documents import Query, Upload
+from retrieval.store.passages import Ingested, NewPage, NewPassage
+from retrieval.store.schema import metadata
+
+ALL = Principal("test")
+NOW = 1_000_000.0
+LEASE = jobs.Lease("worker-1", NOW + 60)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(f"sqlite:///{tmp_path / 'znayka.db'}", busy_timeout_s=0.2)
+    database.migrate()
+    yield database
+    database.close()
+
+
+def add(database: Database, name: str, sha256: str, **more: object) -> Document:
+    upload = Upload(name, str(more.get("collection", "default")), "text/plain", 10, sha256, bool(more.get("replace")))
+    with database.write() as conn:
+        return documents.add(conn, upload, ALL, now=float(more.get("now", NOW)))
+
+
+def ingest(database: Database, document_id: str, *texts: str, problem: Problem | None = None) -> bool:
+    with database.write() as conn:
+        jobs.lease(conn, LEASE, limit=10, now=NOW)
+    made = Ingested(
+        document_id,
+        "text/plain",
+        (NewPage(1, " ".join(texts)),),
+        tuple(
+            NewPassage(0, None, t, 0, len(t), f"key {t}", np.full(4, 0.5, dtype=np.float32), t.lower()) for t in texts
+        ),
+        problem,
+    )
+    with database.write() as conn:
+        return passages.commit(conn, made, LEASE.owner, now=NOW)
+
+
+def test_migrations_make_the_schema_the_code_expects(database: Database) -> None:
+    with database.read() as conn:
+        differences = compare_metadata(MigrationContext.configure(conn), metadata)
+    assert [d for d in differences if "passage_stems" not in str(d)] == []
+
+
+def test_two_processes_may_migrate_at_once(tmp_path: Path) -> None:
+    databases = [Database(f"sqlite:///{tmp_path / 'z.db'}") for _ in range(4)]
+    threads = [threading.Thread(target=database.migrate) for database in databases]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert databases[0].damage() == []
+    for database in databases:
+        database.close()
+
+
+def test_a_newer_schema_is_refused_with_both_versions(database: Database) -> None:
+    with database.write() as conn:
+        conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(Misconfigured, match=r"9999.*0001"):
+        database.migrate()
+
+
+def test_an_unsupported_database_is_refused_by_name() -> None:
+    with pytest.raises(Misconfigured, match="mysql"):
+        Database("mysql://host/base")
+
+
+def test_a_second_writer_is_told_to_come_back(database: Database) -> None:
+    with database.write(), pytest.raises(TryLater, match="database_busy"), database.write():
+        pass
+
+
+def test_the_same_bytes_are_one_document(database: Database) -> None:
+    first = add(database, "a.txt", "1")
+    assert add(database, "другое имя.txt", "1").id == first.id
+    assert add(database, "a.txt", "1", collection="other").id != first.id
+
+
+def test_a_failed_document_is_tried_again_when_it_is_uploaded_again(database: Database) -> None:
+    document = add(database, "a.txt", "1")
+    with database.write() as conn:
+        jobs.lease(conn, LEASE, limit=1, now=NOW)
+        jobs.fail(conn, document.id, LEASE.owner, Problem("no_text", "Нет текста."), now=NOW)
+    again = add(database, "a.txt", "1")
+    assert (again.id, again.status, again.error) == (document.id, Status.QUEUED, None)
+
+
+def test_a_replacement_takes_over_when_it_is_ready_and_not_before(database: Database) -> None:
+    old = add(database, "a.txt", "1")
+    ingest(database, old.id, "старый")
+    new = add(database, "a.txt", "2", replace=True, now=NOW + 1)
+    with database.read() as conn:
+        assert documents.get(conn, old.id, ALL).status is Status.READY
+    ingest(database, new.id, "новый")
+    with database.read() as conn:
+        assert [d.id for d in documents.listing(conn, Query(), ALL, limit=10, cursor=None).items] == [new.id]
+        assert keyword.best(conn, ["старый"], ALL, collection=None, limit=5) == {}
+
+
+def test_going_back_to_an_earlier_edition_wins_over_the_one_still_queued(database: Database) -> None:
+    old = add(database, "a.txt", "1")
+    ingest(database, old.id, "первый")
+    add(database, "a.txt", "2", replace=True, now=NOW + 1)
+    assert add(database, "a.txt", "1", replace=True, now=NOW + 2).id == old.id
+    with database.read() as conn:
+        assert [d.id for d in documents.listing(conn, Query(), ALL, limit=10, cursor=None).items] == [old.id]
+
+
+def test_names_are_searched_in_russian_without_case(database: Database) -> None:
+    add(database, "Положение об ОТПУСКАХ 100%.pdf", "1")
+    add(database, "Договор.docx", "2")
+    with database.read() as conn:
+        for part, expected in (("отпусках", 1), ("100%", 1), ("1%", 0), ("о", 2)):
+            found = documents.listing(conn, Query(name_part=part), ALL, limit=10, cursor=None)
+            assert len(found.items) == expected, part
+
+
+def test_pages_of_a_listing_meet_without_gap_or_overlap(database: Database) -> None:
+    made = [add(database, f"{n}.txt", str(n)).id for n in range(7)]
+    seen, cursor = [], None
+    with database.read() as conn:
+        while True:
+            part = documents.listing(conn, Query(), ALL, limit=3, cursor=cursor)
+            seen += [d.id for d in part.items]
+            if (cursor := part.next_cursor) is None:
+                break
+    assert sorted(seen) == sorted(made)
+    assert len(seen) == 7
+
+
+def test_what_is_committed_is_found_and_what_is_deleted_is_not(database: Database) -> None:
+    document = add(database, "a.txt", "1")
+    assert ingest(database, document.id, "отпуск", "премия")
+    with database.read() as conn:
+        before = vectors.state(conn)
+        assert len(vectors.added_since(conn, 0).ids) == 2
+        assert list(keyword.best(conn, ["премия"], ALL, collection=None, limit=5)) == [2]
+        assert passages.page(conn, document.id, 1, ALL).text == "отпуск премия"
+    with database.write() as conn:
+        documents.remove(conn, document.id, ALL)
+    with database.read() as conn:
+        assert vectors.state(conn).revision > before.revision
+        assert list(vectors.removed_since(conn, before.revision)) == [1, 2]
+        assert len(vectors.added_since(conn, 0).ids) == 0
+        assert keyword.best(conn, ["премия"], ALL, collection=None, limit=5) == {}
+        assert passages.show(conn, {1: 1.0}, ALL) == []
+        with pytest.raises(NotFound):
+            documents.get(conn, document.id, ALL)
+
+
+def test_a_delete_wins_over_the_ingest_under_way(database: Database) -> None:
+    document = add(database, "a.txt", "1")
+    with database.write() as conn:
+        jobs.lease(conn, LEASE, limit=1, now=NOW)
+        documents.remove(conn, document.id, ALL)
+    assert not ingest(database, document.id, "текст")
+    with database.read() as conn:
+        assert len(vectors.added_since(conn, 0).ids) == 0
+
+
+def test_an_id_is_never_used_twice(database: Database) -> None:
+    first = add(database, "a.txt", "1")
+    ingest(database, first.id, "раз")
+    with database.write() as conn:
+        documents.remove(conn, first.id, ALL)
+    second = add(database, "b.txt", "2")
+    ingest(database, second.id, "два")
+    with database.read() as conn:
+        assert list(vectors.added_since(conn, 0).ids) == [2]
+
+
+def test_a_partial_document_keeps_its_reason(database: Database) -> None:
+    document = add(database, "a.pdf", "1")
+    ingest(database, document.id, "текст", problem=Problem("pages_without_text", "Без текста: 2."))
+    with database.read() as conn:
+        shown = documents.get(conn, document.id, ALL)
+    assert (shown.status, shown.error) == (Status.PARTIAL, Problem("pages_without_text", "Без текста: 2."))
+
+
+def test_a_principal_sees_only_its_collections(database: Database) -> None:
+    mine, other = add(database, "a.txt", "1", collection="hr"), add(database, "b.txt", "2", collection="law")
+    ingest(database, mine.id, "отпуск")
+    ingest(database, other.id, "отпуск")
+    hr = Principal("hr", frozenset({"hr"}))
+    with database.read() as conn:
+        assert [d.id for d in documents.listing(conn, Query(), hr, limit=9, cursor=None).items] == [mine.id]
+        assert list(keyword.best(conn, ["отпуск"], hr, collection=None, limit=5)) == [1]
+        assert keyword.best(conn, ["отпуск"], hr, collection="law", limit=5) == {}
+        assert [p.id for p in passages.show(conn, {1: 0.5, 2: 0.9}, hr)] == [1]
+        with pytest.raises(NotFound):
+            documents.get(conn, other.id, hr)
+        with pytest.raises(NotFound):
+            passages.page(conn, other.id, 1, hr)
+
+
+def test_a_document_in_hand_at_a_death_is_tried_alone_and_given_up_at_the_third(database: Database) -> None:
+    poison = add(database, "poison.pdf", "1")
+    fresh = add(database, "fresh.pdf", "2", now=NOW + 1)
+    with database.write() as conn:
+        assert [job.document_id for job in jobs.lease(conn, LEASE, limit=1, now=NOW)] == [poison.id]
+        assert jobs.take_back(conn, now=NOW, attempts_max=3, is_sole=True) == 1
+        assert [job.document_id for job in jobs.lease(conn, LEASE, limit=9, now=NOW)] == [fresh.id]
+        jobs.fail(conn, fresh.id, LEASE.owner, Problem("x", "y"), now=NOW)
+        for attempt in (2, 3):
+            (job,) = jobs.lease(conn, LEASE, limit=9, now=NOW)
+            assert job.attempts == attempt
+            jobs.take_back(conn, now=NOW + 61, attempts_max=3)
+        assert jobs.lease(conn, LEASE, limit=9, now=NOW) == []
+        shown = documents.get(conn, poison.id, ALL)
+    assert (shown.status, shown.error and shown.error.code) == (Status.FAILED, "poison")
+
+
+def test_a_stop_on_purpose_counts_no_attempt_and_a_live_lease_is_left_alone(database: Database) -> None:
+    add(database, "a.txt", "1")
+    with database.write() as conn:
+        jobs.lease(conn, LEASE, limit=1, now=NOW)
+        assert jobs.take_back(conn, now=NOW + 59, attempts_max=3) == 0
+        jobs.release(conn, LEASE.owner, now=NOW)
+        (job,) = jobs.lease(conn, LEASE, limit=1, now=NOW)
+    assert job.attempts == 1
+
+
+def test_progress_is_shown_while_it_runs(database: Database) -> None:
+    document = add(database, "a.txt", "1")
+    with database.write() as conn:
+        jobs.lease(conn, LEASE, limit=1, now=NOW)
+        assert jobs.report(conn, document.id, LEASE.owner, Progress("embedding", 3, 7), now=NOW)
+        assert not jobs.report(conn, document.id, "another worker", Progress("embedding", 4, 7), now=NOW)
+        shown = documents.get(conn, document.id, ALL)
+    assert (shown.status, shown.progress) == (Status.EMBEDDING, Progress("embedding", 3, 7))
+
+
+def test_vectors_are_known_by_key_and_survive_to_the_bit(database: Database) -> None:
+    document = add(database, "a.txt", "1")
+    ingest(database, document.id, "раз")
+    with database.read() as conn:
+        known = passages.known_vectors(conn, ["key раз", "key два"])
+    assert list(known) == ["key раз"]
+    np.testing.assert_array_equal(known["key раз"], np.full(4, 0.5, dtype=np.float32))
+
+
+@pytest.mark.parametrize("stem", ['"', "a OR b", "NEAR(", "*", "фз-152", "-", "'"])
+def test_no_stem_is_taken_as_query_syntax(database: Database, stem: str) -> None:
+    with database.read() as conn:
+        keyword.best(conn, [stem], ALL, collection=None, limit=5)
+
+
+def test_a_key_works_until_it_is_revoked_and_only_its_hash_is_kept(database: Database) -> None:
+    with database.write() as conn:
+        secret = keys.create(conn, "helpdesk", ["hr"], now=NOW)
+        assert keys.resolve(conn, secret) == Principal("helpdesk", frozenset({"hr"}))
+        assert keys.exist(conn)
+        (key,) = keys.listing(conn)
+        keys.revoke(conn, key.id, now=NOW)
+        assert keys.resolve(conn, secret) is None
+        assert not keys.exist(conn)
+        with pytest.raises(NotFound):
+            keys.revoke(conn, key.id, now=NOW)
+        with pytest.raises(InvalidRequest):
+            keys.add(conn, "weak", "short", None, now=NOW)
+    assert secret.encode() not in database.path.read_bytes()
+
+
+def test_an_opinion_is_kept(database: Database) -> None:
+    with database.write() as conn:
+        feedback.add(conn, feedback.Opinion("down", "вопрос", "ответ", "", ("d1",)), ALL, now=NOW)
+        assert feedback.count_by_verdict(conn) == {"down": 1}
