@@ -9,7 +9,7 @@ from core.types import Answer, Passage
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What the search found, best first. `asked_s` is the clock when the question came, `search_ms` what the search took."""
+    """What the search found, best first, in `search_ms`; `asked_s` is the clock's reading when the question came."""
 
     passages: tuple[Passage, ...]
     search_ms: float

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 # Never the last word of a sentence: something always follows («ст. 5», «им. Пушкина», «см. рис. 2»).
-_LEADING = frozenset(
-    "ст п пп п.п подп абз гл разд см ср рис табл прил стр с им ул пер пл просп пос дер д корп кв оф тел акад проф доц "
-    "чл канд гр тов ред сост изд напр т.е т.к т.н и.о св о ок прим г".split()
+_LEADING = re.compile(
+    r"ст|п|пп|п\.п|подп|абз|гл|разд|см|ср|рис|табл|прил|стр|с|им|ул|пер|пл|просп|пос|дер|д|корп|кв|оф|тел|акад|проф|доц"
+    r"|чл|канд|гр|тов|ред|сост|изд|напр|т\.е|т\.к|т\.н|и\.о|св|о|ок|прим|г"
 )
 # May close a sentence: they do when a capital letter follows («и т. д. Затем», «10 руб. Оплата»).
-_CLOSING = frozenset("гг в вв руб коп тыс млн млрд трлн др пр т.д т.п н.э мин сек час ч мес чел экз шт л".split())
+_CLOSING = re.compile(r"гг|в|вв|руб|коп|тыс|млн|млрд|трлн|др|пр|т\.д|т\.п|н\.э|мин|сек|час|ч|мес|чел|экз|шт|л")
 _END = re.compile(r"[.!?…]+[»”\"’)\]]*(?=\s|$)")
 _LAST_WORD = re.compile(r"(?:(?<![^\W_])[^\W\d_]{1,2}\.[ ]?)*(?P<last>[^\W\d_]+)$")
 _ITEM = re.compile(r"(?:\d{1,3}(?:\.\d{1,3})*[.)]|[а-яёa-z]\)|[-–—•*▪])\s", re.IGNORECASE)
@@ -32,13 +33,13 @@ class Sentence:
 
 
 def split_sentences(text: str) -> tuple[Sentence, ...]:
-    """Cut `text` into sentences that keep their place: `text[s.start : s.end] == s.text`, in order, nothing but space between.
+    """Cut `text` into sentences that keep their place: `text[s.start : s.end] == s.text`, only space between them.
 
     An abbreviation, an initial or the number of an item does not end a sentence; an empty line or the next item of a
-    list does, and so does a line end after which a new statement plainly starts. A line that was merely wrapped does not.
+    list does, and so does a line end after which a new statement plainly starts. A line merely wrapped does not.
     """
     cuts = sorted({0, len(text), *_stops(text), *_line_breaks(text)})
-    spans = (_trim(text, start, end) for start, end in zip(cuts, cuts[1:], strict=False))
+    spans = (_trim(text, start, end) for start, end in pairwise(cuts))
     return tuple(Sentence(start, end, text[start:end]) for start, end in spans if start < end)
 
 
@@ -74,9 +75,9 @@ def _is_abbreviated(before: str, following: str) -> bool:
         return True
     if last == "г" and before[: match.start()].rstrip()[-1:].isdigit():
         return not following.isupper() or following == "N" or _opens_sentence(before)
-    if {whole, last.lower()} & _CLOSING:
+    if _CLOSING.fullmatch(whole) or _CLOSING.fullmatch(last.lower()):
         return not following.isupper()
-    return bool({whole, last.lower()} & _LEADING)
+    return bool(_LEADING.fullmatch(whole) or _LEADING.fullmatch(last.lower()))
 
 
 def _opens_sentence(before: str) -> bool:
@@ -88,7 +89,7 @@ def _line_breaks(text: str) -> Iterator[int]:
     """Ends of lines at which a statement ends without a full stop: headings, list items, paragraphs."""
     lines = list(re.finditer(r"[^\n]*\n?", text))
     width = max((len(line.group().rstrip()) for line in lines), default=0)
-    for line, following in zip(lines, lines[1:], strict=False):
+    for line, following in pairwise(lines):
         if _is_line_final(line.group().rstrip(), following.group().lstrip(), width):
             yield line.end()
 

@@ -1,0 +1,153 @@
+"""From a question to an answer with citations: search, prompt, model, check."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from concurrent.futures import Executor
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
+
+from core.types import Answer, Citation, Passage, Principal, Timings, Turn
+from generation.citations import Statement
+from generation.events import AnswerEvent, Done, Sources, Token
+from generation.prompt import retrieval_query
+from generation.refusal import NO_DOCUMENTS, NOT_FOUND
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRequest:
+    """A question and who asks it; `top_k` passages are searched for in `collection`."""
+
+    question: str
+    principal: Principal
+    collection: str = "default"
+    history: tuple[Turn, ...] = ()
+    top_k: int = 6
+
+
+class Found(Protocol):
+    """What a search gives, as far as an answer needs it."""
+
+    @property
+    def passages(self) -> tuple[Passage, ...]:
+        """Best first."""
+
+
+class Search(Protocol):
+    """`Searcher.search`: blocking, safe to call from several threads."""
+
+    def __call__(self, query: str, *, principal: Principal, collection: str, top_k: int) -> Found:
+        """Find passages that `principal` may read."""
+
+
+class Writer(Protocol):
+    """Makes statements of passages with a model's help."""
+
+    @property
+    def model(self) -> str:
+        """Name of the model, for the answer."""
+
+    def write(
+        self, request: AnswerRequest, passages: tuple[Passage, ...], heard: Callable[[], None]
+    ) -> AsyncGenerator[Statement]:
+        """Give checked statements as they come; none where the passages hold no answer. Call `heard` at the first token."""
+
+
+class Answerer:
+    """Answers questions from documents. Searching and generating are two steps, so that only the latter need queue."""
+
+    def __init__(
+        self, search: Search, writer: Writer, executor: Executor, *, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        """`executor` runs the blocking search; `clock` counts seconds."""
+        self._search = search
+        self._writer = writer
+        self._executor = executor
+        self._clock = clock
+
+    async def search(self, request: AnswerRequest) -> Sources:
+        """Find the passages that the answer may rest on."""
+        asked_s = self._clock()
+        call = partial(
+            self._search,
+            retrieval_query(request.question, request.history),
+            principal=request.principal,
+            collection=request.collection,
+            top_k=request.top_k,
+        )
+        found = await asyncio.get_running_loop().run_in_executor(self._executor, call)
+        return Sources(tuple(found.passages), (self._clock() - asked_s) * 1000, asked_s)
+
+    async def generate(self, request: AnswerRequest, sources: Sources) -> AsyncGenerator[Token | Done]:
+        """Answer from `sources`. Closing this iterator breaks off the model at once.
+
+        Raises what `LanguageModel` raises when the model is down, at the first step or in the middle.
+        """
+        watch = _Watch(self._clock, sources.asked_s)
+        texts: list[str] = []
+        citations: list[Citation] = []
+        if sources.passages:
+            async with aclosing(self._writer.write(request, sources.passages, watch.heard)) as statements:
+                async for statement in statements:
+                    texts.append(statement.text)
+                    citations.extend(statement.citations)
+                    yield Token(statement.text)
+        if not texts:
+            refusal = NOT_FOUND if sources.passages else NO_DOCUMENTS
+            texts.append(refusal)
+            yield Token(refusal)
+        timings = Timings(sources.search_ms, watch.first_token_ms, watch.elapsed_ms())
+        yield Done(
+            Answer("".join(texts), not citations, tuple(citations), self._writer.model, timings, sources.passages)
+        )
+
+    async def stream(self, request: AnswerRequest) -> AsyncGenerator[AnswerEvent]:
+        """Search, then generate: one `Sources`, `Token`s, one `Done`."""
+        sources = await self.search(request)
+        yield sources
+        async with aclosing(self.generate(request, sources)) as events:
+            async for event in events:
+                yield event
+
+    async def answer(self, request: AnswerRequest) -> Answer:
+        """The whole answer at once."""
+        async with aclosing(self.stream(request)) as events:
+            answers = [event.answer async for event in events if isinstance(event, Done)]
+        return answers[0]
+
+    def as_runnable(self) -> Runnable[AnswerRequest, AnswerEvent]:
+        """The same as a LangChain runnable: `astream` gives the events, `ainvoke` ends with `Done`."""
+
+        async def prepare(request: AnswerRequest) -> tuple[AnswerRequest, Sources]:
+            return request, await self.search(request)
+
+        async def complete(found: AsyncIterator[tuple[AnswerRequest, Sources]]) -> AsyncGenerator[AnswerEvent]:
+            async for request, sources in found:
+                yield sources
+                async with aclosing(self.generate(request, sources)) as events:
+                    async for event in events:
+                        yield event
+
+        return RunnableLambda(prepare) | RunnableGenerator(complete)
+
+
+class _Watch:
+    """Milliseconds since the question came."""
+
+    def __init__(self, clock: Callable[[], float], asked_s: float) -> None:
+        self._clock = clock
+        self._asked_s = asked_s
+        self.first_token_ms: float | None = None
+
+    def elapsed_ms(self) -> float:
+        return (self._clock() - self._asked_s) * 1000
+
+    def heard(self) -> None:
+        if self.first_token_ms is None:
+            self.first_token_ms = self.elapsed_ms()

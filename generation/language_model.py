@@ -1,0 +1,160 @@
+"""The model server as the rest sees it: any that speaks OpenAI's protocol, its errors mapped to ours."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Literal
+
+import httpx
+import openai
+from langchain_core.messages import BaseMessage
+from langchain_core.output_parsers import StrOutputParser
+from langchain_core.runnables import Runnable
+from langchain_openai import ChatOpenAI
+from pydantic import SecretStr
+
+from core.errors import InvalidRequest, Misconfigured, ServiceError, TryLater
+
+AnswerStyle = Literal["prose", "quotes"]
+
+_CONNECT_TIMEOUT_S = 5.0
+_RETRY_AFTER_S = 10
+
+
+@dataclass(frozen=True, slots=True)
+class ModelServer:
+    """Where the model is and what it can do. `url` ends in `/v1`; `answers` is how it may be used for documents.
+
+    `prose`: it follows instructions and writes the answer. `quotes`: it only continues text, and chooses what to quote.
+    """
+
+    url: str
+    name: str
+    answers: AnswerStyle
+    context_tokens: int
+    answer_max_tokens: int
+    temperature: float = 0.0
+    timeout_s: float = 300.0
+    api_key: str = ""
+
+
+class LanguageModel:
+    """One client of one model server. Not bound to a request; `aclose` when the process ends.
+
+    Every call raises `TryLater` when the server is down, silent for `timeout_s` or full, `InvalidRequest` when the text
+    does not fit its context, `Misconfigured` when it refuses the key or does not know the model.
+    """
+
+    def __init__(self, server: ModelServer) -> None:
+        self.server = server
+        self._http = httpx.AsyncClient(timeout=httpx.Timeout(server.timeout_s, connect=_CONNECT_TIMEOUT_S))
+        self._chat = ChatOpenAI(
+            model=server.name,
+            base_url=server.url,
+            api_key=SecretStr(server.api_key or "none"),
+            temperature=server.temperature,
+            # Under this name every server knows it; ChatOpenAI itself would send OpenAI's newer one.
+            extra_body={"max_tokens": server.answer_max_tokens},
+            max_retries=0,
+            http_async_client=self._http,
+            stream_usage=False,
+            # The reading timeout of the client does this, without a task of its own.
+            stream_chunk_timeout=None,
+        )
+        self._counts_tokens = True
+
+    @property
+    def client(self) -> openai.AsyncOpenAI:
+        """The bare client of the same server, for what is passed through as it came."""
+        client: openai.AsyncOpenAI = self._chat.root_async_client
+        return client
+
+    def as_runnable(self) -> Runnable[Sequence[BaseMessage], str]:
+        """The model as a step of a chain: messages in, pieces of text out."""
+        return self._chat | StrOutputParser()
+
+    async def stream_chat(self, messages: Sequence[BaseMessage]) -> AsyncIterator[str]:
+        """Give the reply piece by piece. Closing the iterator closes the connection, which stops the model."""
+        async with model_errors(), aclosing(self._chat.astream(list(messages))) as pieces:  # type: ignore[type-var]
+            async for piece in pieces:
+                if piece.text:
+                    yield str(piece.text)
+
+    async def stream_completion(self, prompt: str, *, max_tokens: int, stop: Sequence[str]) -> AsyncIterator[str]:
+        """Continue `prompt` as it stands, without any chat format, piece by piece."""
+        async with model_errors():
+            completion = await self.client.completions.create(
+                model=self.server.name,
+                prompt=prompt,
+                max_tokens=max_tokens,
+                stop=list(stop),
+                temperature=self.server.temperature,
+                stream=True,
+            )
+            async with completion as chunks:
+                async for chunk in chunks:
+                    if chunk.choices and chunk.choices[0].text:
+                        yield chunk.choices[0].text
+
+    async def count_tokens(self, texts: Sequence[str]) -> tuple[int, ...] | None:
+        """Tokens of each text by the server's own count; None when it has no such call, as most remote ones."""
+        if not self._counts_tokens:
+            return None
+        async with model_errors():
+            counts = await asyncio.gather(*map(self._count, texts))
+        if any(count is None for count in counts):
+            self._counts_tokens = False
+            return None
+        return tuple(count for count in counts if count is not None)
+
+    async def _count(self, text: str) -> int | None:
+        reply = await self._http.post(self.server.url.removesuffix("/v1") + "/tokenize", json={"content": text})
+        if reply.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise unavailable()
+        if reply.is_error or "json" not in reply.headers.get("content-type", ""):
+            return None
+        body = reply.json()
+        count = body.get("count", len(body.get("tokens", ())))
+        return int(count)
+
+    async def aclose(self) -> None:
+        """Close the connections, those of running answers too."""
+        await self._http.aclose()
+
+
+def unavailable() -> TryLater:
+    """The model server cannot be reached or broke off."""
+    detail = "Модель сейчас не отвечает. Повторите вопрос через несколько секунд; поиск по документам работает."
+    return TryLater("model_unavailable", detail, retry_after_s=_RETRY_AFTER_S)
+
+
+@asynccontextmanager
+async def model_errors() -> AsyncIterator[None]:
+    """Turn what the client of the model server raises into ours."""
+    try:
+        yield
+    except (openai.APITimeoutError, httpx.TimeoutException) as exc:
+        detail = "Модель слишком долго молчит. Повторите вопрос позже или задайте его короче."
+        raise TryLater("model_timeout", detail, retry_after_s=_RETRY_AFTER_S) from exc
+    except openai.APIStatusError as exc:
+        raise _of_status(exc) from exc
+    except (openai.APIError, httpx.HTTPError) as exc:
+        raise unavailable() from exc
+
+
+def _of_status(exc: openai.APIStatusError) -> ServiceError:
+    code = exc.status_code
+    if code == HTTPStatus.TOO_MANY_REQUESTS:
+        return TryLater("model_busy", "Модель занята другими вопросами. Повторите позже.", retry_after_s=_RETRY_AFTER_S)
+    if code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        return Misconfigured("model_key", "Сервер модели не принял ключ. Проверьте ZNAYKA_LLM_API_KEY.")
+    if code == HTTPStatus.NOT_FOUND:
+        return Misconfigured("model_unknown", "Сервер не знает такой модели. Проверьте ZNAYKA_MODEL и ZNAYKA_LLM_URL.")
+    if code < HTTPStatus.INTERNAL_SERVER_ERROR:
+        detail = "Запрос не помещается в контекст модели. Сократите вопрос или начните разговор заново."
+        return InvalidRequest("context_overflow", detail)
+    return unavailable()
