@@ -1,0 +1,65 @@
+"""Folders that are made once from something else and kept: unpacked weights, converted models."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def build_once(target: Path, build: Callable[[Path], None]) -> Path:
+    """Return `target`, a folder that `build` fills if it is not there yet.
+
+    Built aside, synced and renamed, so that it is complete or absent; processes that want the same folder
+    at the same time wait for the first of them.
+    """
+    if target.is_dir():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(target.with_name(f"{target.name}.lock")):
+        if not target.is_dir():
+            _build(target, build)
+    return target
+
+
+def _build(target: Path, build: Callable[[Path], None]) -> None:
+    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        build(aside)
+        for path in [*_files(aside), aside]:
+            _sync(path)
+        aside.rename(target)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    _sync(target.parent)
+
+
+def content_hash(folder: Path) -> str:
+    """SHA-256 over the names and bytes of all files in `folder`, hidden ones left out."""
+    total = hashlib.sha256()
+    for path in _files(folder):
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        total.update(f"{path.relative_to(folder).as_posix()}\0{digest}\n".encode())
+    return total.hexdigest()
+
+
+def _files(folder: Path) -> list[Path]:
+    visible = (p for p in folder.rglob("*") if not any(part.startswith(".") for part in p.relative_to(folder).parts))
+    return sorted(p for p in visible if p.is_file())
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
