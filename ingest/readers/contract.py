@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from core.errors import UnreadableDocument
 from core.types import ParsedDocument
 from ingest.limits import Limits
 
@@ -22,26 +21,3 @@ class Reader(Protocol):
 
         Raises `UnreadableDocument` with a reason that is true and says what to do.
         """
-
-
-def broken(kind: str) -> UnreadableDocument:
-    """The reason for a file whose inside is damaged; `kind` names it in the nominative: «документ Word»."""
-    return UnreadableDocument(
-        "broken_document",
-        f"Файл повреждён: это {kind}, но его содержимое не читается. Откройте и сохраните его заново "
-        "в исходной программе, затем загрузите ещё раз.",
-    )
-
-
-def password_protected() -> UnreadableDocument:
-    """The reason for a file that only its password opens."""
-    return UnreadableDocument(
-        "password_protected", "Файл защищён паролем. Снимите пароль в исходной программе и загрузите файл ещё раз."
-    )
-
-
-def no_text() -> UnreadableDocument:
-    """The reason for a sound file without a letter in it."""
-    return UnreadableDocument(
-        "no_text", "В файле нет текста: в нём нечего искать. Проверьте, тот ли это файл, и загрузите файл с текстом."
-    )

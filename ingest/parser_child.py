@@ -1,0 +1,123 @@
+"""The process that parsers run in: does one job after another, within limits, until its parent closes or kills it.
+
+Started by `ingest.parser_process` as `python -m ingest.parser_child`; speaks frames over its standard streams.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import resource
+import select
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import asdict
+from importlib import import_module
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, cast
+
+from core.errors import ServiceError
+from ingest import frames, parsed_json, readers
+from ingest.frames import Kind
+from ingest.limits import Limits
+from ingest.readers.contract import OnProgress
+from ingest.reasons import too_much_memory
+
+_LOG = logging.getLogger(__name__)
+_REQUEST_MAX_BYTES = 2**20
+
+Job = Callable[[dict[str, Any], Limits, OnProgress], bytes]
+
+
+def parse(arguments: dict[str, Any], limits: Limits, on_progress: OnProgress) -> bytes:
+    """Read the document at `path`, uploaded as `name`; gives JSON."""
+    return parsed_json.dumps(readers.read(Path(arguments["path"]), arguments["name"], limits, on_progress))
+
+
+def render_page(arguments: dict[str, Any], _limits: Limits, _on_progress: OnProgress) -> bytes:
+    """Draw a page with the quote marked; gives the bytes of a PNG."""
+    render = cast(Callable[..., bytes], import_module("ingest.page_image").render)
+    return render(Path(arguments.pop("path")), **arguments)
+
+
+JOBS: MappingProxyType[str, Job] = MappingProxyType({"parse": parse, "render_page": render_page})
+
+
+def main() -> None:
+    """Serve requests from standard input until it closes."""
+    logging.basicConfig(level=logging.WARNING)
+    limits = Limits(**json.loads(sys.argv[1]))
+    _limit_resources(limits)
+    requests, replies = 0, _claim_stdout()
+    threading.Thread(target=_die_with_parent, args=(requests,), daemon=True).start()
+    frames.send(replies, Kind.READY)
+    while True:
+        try:
+            _, payload = frames.receive(requests, max_bytes=_REQUEST_MAX_BYTES)
+        except EOFError:
+            return
+        _allow_cpu(limits.cpu_s)
+        frames.send(replies, *_reply(json.loads(payload), limits, replies))
+
+
+def _reply(request: dict[str, Any], limits: Limits, replies: int) -> tuple[Kind, bytes]:
+    def on_progress(done: int, total: int) -> None:
+        frames.send(replies, Kind.PROGRESS, json.dumps([done, total]).encode())
+
+    try:
+        return Kind.RESULT, JOBS[request["job"]](request["arguments"], limits, on_progress)
+    except ServiceError as exc:
+        error = exc
+    except MemoryError:
+        error = too_much_memory(limits)
+    value = {"type": type(error).__name__, "code": error.code, "detail": error.detail}
+    return Kind.ERROR, json.dumps(value).encode()
+
+
+def _limit_resources(limits: Limits) -> None:
+    """Soft limits only: programs that the child starts (LibreOffice, Tesseract) are given their own."""
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, hard))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _allow_cpu(cpu_s: int) -> None:
+    """Move the limit on: it counts from the start of the process, and each job has its own allowance."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(usage.ru_utime + usage.ru_stime) + cpu_s, hard))
+
+
+def _claim_stdout() -> int:
+    """Keep the replies' pipe to ourselves, and let what libraries print go to the log."""
+    replies = os.dup(1)
+    os.dup2(2, 1)
+    return replies
+
+
+def _die_with_parent(requests: int) -> None:
+    """Kill the whole process group once the parent's end of the pipe closes, programs started for a document included.
+
+    Not PR_SET_PDEATHSIG: it fires when the parent's *thread* ends, and reaches the child alone.
+    """
+    poll = select.poll()
+    poll.register(requests, 0)
+    poll.poll()
+    shutil.rmtree(tempfile.gettempdir(), ignore_errors=True)
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+def argument_of(limits: Limits) -> str:
+    """The command-line argument that `main` reads the limits from."""
+    return json.dumps(asdict(limits))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""One parser child as its parent sees it: started, asked, killed with everything that it started."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import psutil
+
+from core.errors import Misconfigured, ServiceError, UnreadableDocument, UnsupportedType
+from ingest import frames, reasons
+from ingest.frames import Kind
+from ingest.limits import Limits
+from ingest.parser_child import argument_of
+from ingest.readers.contract import OnProgress
+
+_START_TIMEOUT_S = 120.0
+_ENVIRONMENT = ("PATH", "PYTHONPATH", "VIRTUAL_ENV", "TESSDATA_PREFIX", "TZ")
+_ERRORS: Mapping[str, type[ServiceError]] = {
+    "UnsupportedType": UnsupportedType,
+    "UnreadableDocument": UnreadableDocument,
+}
+
+
+class ParserProcess:
+    """A child in a session and a temporary folder of its own, without our environment's secrets."""
+
+    def __init__(self, limits: Limits) -> None:
+        """Start the child and wait until it is ready; raises `Misconfigured` when it cannot start."""
+        self._limits = limits
+        self._folder = tempfile.mkdtemp(prefix="znayka-parser-")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "ingest.parser_child", argument_of(limits)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=self._folder,
+            env=_environment(self._folder),
+            start_new_session=True,
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._requests = self._process.stdin.fileno()
+        self._replies = self._process.stdout.fileno()
+        try:
+            frames.receive(self._replies, max_bytes=0, deadline=time.monotonic() + _START_TIMEOUT_S)
+        except (EOFError, TimeoutError) as exc:
+            self.kill()
+            raise Misconfigured(
+                "parser_cannot_start", "Программа чтения документов не запускается. Проверьте установку: znayka doctor."
+            ) from exc
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the child can take a job."""
+        return self._process.poll() is None
+
+    @property
+    def rss_bytes(self) -> int:
+        """Memory that the child holds."""
+        try:
+            return int(psutil.Process(self._process.pid).memory_info().rss)
+        except psutil.NoSuchProcess:
+            return 0
+
+    def ask(self, job: str, arguments: Mapping[str, Any], on_progress: OnProgress) -> bytes:
+        """Have the child do a job; raises its error. After any other end than its answer the child is dead."""
+        deadline = time.monotonic() + self._limits.timeout_s
+        try:
+            frames.send(self._requests, Kind.REQUEST, json.dumps({"job": job, "arguments": arguments}).encode())
+            return self._answer(deadline, on_progress)
+        except TimeoutError as exc:
+            self.kill()
+            raise reasons.too_slow(self._limits) from exc
+        except frames.TooLong as exc:
+            self.kill()
+            raise reasons.too_much_text(self._limits) from exc
+        except (EOFError, BrokenPipeError) as exc:
+            raise self._death() from exc
+
+    def kill(self) -> None:
+        """End the child and all that it started, and remove what it left on the disk."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream:
+                stream.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _answer(self, deadline: float, on_progress: OnProgress) -> bytes:
+        max_bytes = 8 * self._limits.output_chars + 2**26
+        while True:
+            kind, payload = frames.receive(self._replies, max_bytes=max_bytes, deadline=deadline)
+            if kind is Kind.RESULT:
+                return payload
+            value = json.loads(payload)
+            if kind is Kind.ERROR:
+                raise _ERRORS.get(value["type"], UnreadableDocument)(value["code"], value["detail"])
+            on_progress(*value)
+
+    def _death(self) -> UnreadableDocument:
+        """Wait for the child, whose pipe has closed, and say what it died of."""
+        try:
+            code = self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            code = -signal.SIGKILL
+        self.kill()
+        return reasons.too_much_work(self._limits) if code == -signal.SIGXCPU else reasons.parser_died()
+
+
+def _environment(folder: str) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    return kept | {"HOME": folder, "TMPDIR": folder, "LC_ALL": "C.UTF-8", "PYTHONUNBUFFERED": "1"}
