@@ -1,0 +1,174 @@
+"""The original bytes of documents, each under its SHA-256: `ab/abcd…`. Names given by users never reach the disk."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import StorageFull, TooLarge
+
+_HASH = re.compile(r"[0-9a-f]{64}")
+_CHECK_EVERY_BYTES = 16 * 2**20
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A file that arrived whole and lies on the disk under its hash."""
+
+    sha256: str
+    size_bytes: int
+    path: Path
+
+
+class FileStore:
+    """Files under one folder; several processes may use it at once.
+
+    A temporary file and one just received are held by an `flock`, which the kernel drops when their process
+    dies: so leftovers can be told from uploads in progress without guessing by age.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._incoming = folder / "incoming"
+        self._incoming.mkdir(parents=True, exist_ok=True)
+
+    @contextmanager
+    def receive(self, pieces: Iterable[bytes], *, max_bytes: int, reserve_bytes: int) -> Iterator[Received]:
+        """Store what arrives, fsynced and renamed; inside the `with` block nobody removes it, so record it there.
+
+        Raises `TooLarge` beyond `max_bytes`, `StorageFull` when less than `reserve_bytes` would stay free.
+        Whatever is raised, by `pieces` too, no part of a file is left behind.
+        """
+        with _mapped(), tempfile.NamedTemporaryFile(dir=self._incoming, delete=False) as file:
+            temporary = Path(file.name)
+            fcntl.flock(file, fcntl.LOCK_SH)
+            try:
+                sha256, size_bytes = self._write(file.fileno(), pieces, max_bytes, reserve_bytes)
+                path = self._place(temporary, sha256)
+            finally:
+                temporary.unlink(missing_ok=True)
+            yield Received(sha256, size_bytes, path)
+
+    def path(self, sha256: str) -> Path:
+        """Return where the bytes with this hash lie, or would lie."""
+        if not _HASH.fullmatch(sha256):
+            raise ValueError("not a SHA-256")
+        return self._folder / sha256[:2] / sha256
+
+    def remove(self, sha256: str, *, is_needed: Callable[[], bool]) -> bool:
+        """Remove the bytes unless they are being received again or `is_needed`; say whether they are gone.
+
+        `is_needed` asks the database whether a row refers to them. It is called when no upload can slip in between.
+        """
+        path = self.path(sha256)
+        with self._guard():
+            if not path.exists():
+                return True
+            if _is_held(path) or is_needed():
+                return False
+            path.unlink(missing_ok=True)
+            return True
+
+    def sweep(self) -> int:
+        """Remove what uploads that died left; return how many files."""
+        leftovers = [path for path in self._incoming.iterdir() if not _is_held(path)]
+        for path in leftovers:
+            path.unlink(missing_ok=True)
+        return len(leftovers)
+
+    def sweep_orphans(self, known: Collection[str], *, older_than_s: float) -> int:
+        """Remove files that no document refers to and that are older than `older_than_s`; return how many.
+
+        The age must exceed what passes between reading `known` and the end of this call.
+        """
+        before = time.time() - older_than_s
+        removed = 0
+        for path in self._folder.glob("??/*"):
+            if _HASH.fullmatch(path.name) and path.name not in known:
+                removed += self.remove(path.name, is_needed=lambda path=path: path.stat().st_mtime > before)  # type: ignore[misc]
+        return removed
+
+    def _write(self, fd: int, pieces: Iterable[bytes], max_bytes: int, reserve_bytes: int) -> tuple[str, int]:
+        digest, size_bytes, next_check = hashlib.sha256(), 0, 0
+        for piece in pieces:
+            size_bytes += len(piece)
+            if size_bytes > max_bytes:
+                limit = max(1, max_bytes // 2**20)
+                raise TooLarge("file_too_large", f"Файл больше {limit} МБ. Разделите его на части или сожмите.")
+            if size_bytes >= next_check:
+                self._require_room(reserve_bytes)
+                next_check = size_bytes + _CHECK_EVERY_BYTES
+            digest.update(piece)
+            _write_all(fd, piece)
+        os.fsync(fd)
+        return digest.hexdigest(), size_bytes
+
+    def _require_room(self, reserve_bytes: int) -> None:
+        if shutil.disk_usage(self._folder).free < reserve_bytes:
+            raise _full()
+
+    def _place(self, temporary: Path, sha256: str) -> Path:
+        path = self.path(sha256)
+        path.parent.mkdir(exist_ok=True)
+        with self._guard():
+            temporary.replace(path)
+        _sync_folder(path.parent)
+        _sync_folder(self._folder)
+        return path
+
+    @contextmanager
+    def _guard(self) -> Iterator[None]:
+        """Keep a removal and a rename to the same name from crossing."""
+        with (self._folder / ".lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+@contextmanager
+def _mapped() -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno in _FULL:
+            raise _full() from exc
+        raise
+
+
+def _full() -> StorageFull:
+    return StorageFull("disk_full", "На диске не хватает места для файла. Освободите место и загрузите снова.")
+
+
+def _is_held(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
+
+
+def _write_all(fd: int, piece: bytes) -> None:
+    view = memoryview(piece)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
