@@ -59,7 +59,7 @@ class PageText:
                 self.paragraph(row[0])
             return
         self.gap()
-        lines = [CELL_SEPARATOR.join(row).rstrip() for row in cleaned]
+        lines = [CELL_SEPARATOR.join(row).rstrip(" |") for row in cleaned]
         start, starts = self._length, []
         for line in lines:
             starts.append(self._length)
