@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from lxml import etree
@@ -18,29 +19,16 @@ from ingest.reasons import no_text
 
 _DECLARED = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w-]+)|<\?xml[^>]+encoding=[\"']([\w-]+)", re.I)
 _DROPPED = frozenset(
-    ("script", "style", "noscript", "template", "head", "nav", "aside", "footer", "form", "button", "select", "svg")
-    + ("canvas", "iframe", "object", "audio", "video")
+    {"script", "style", "noscript", "template", "head", "nav", "aside", "footer", "form", "button", "select"}
+    | {"svg", "canvas", "iframe", "object", "audio", "video"}
 )
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.I)
+_HEADINGS = MappingProxyType({"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6})
 _BLOCKS = frozenset(
-    (
-        "html",
-        "body",
-        "p",
-        "div",
-        "section",
-        "article",
-        "main",
-        "header",
-        "address",
-        "blockquote",
-        "figure",
-        "figcaption",
-    )
-    + ("dl", "dt", "dd", "ul", "ol", "li", "table", "caption", "thead", "tbody", "tfoot", "tr", "td", "th", "pre", "hr")
-    + ("center", "fieldset", "details", "summary", "h1", "h2", "h3", "h4", "h5", "h6")
+    {"html", "body", "p", "div", "section", "article", "main", "header", "address", "blockquote", "center", "pre", "hr"}
+    | {"figure", "figcaption", "fieldset", "details", "summary", "dl", "dt", "dd", "ul", "ol", "li"}
+    | {"table", "caption", "thead", "tbody", "tfoot", "tr", "td", "th", *_HEADINGS}
 )
-_HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 
 
@@ -54,7 +42,7 @@ def page_text(data: bytes, charset: str | None = None) -> PageText:
     match = _DECLARED.search(data, 0, 4096)
     declared = next((group.decode() for group in match.groups() if group), None) if match else None
     source = decode(data, charset or declared)
-    parser = etree.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True)
+    parser = etree.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True, huge_tree=True)
     root = etree.fromstring(source.encode("utf-8", errors="replace"), parser)
     if root is None:
         raise no_text()
