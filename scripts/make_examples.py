@@ -1,6 +1,7 @@
 """Make the example documents from `examples/source`: a DOCX by python-docx and a PDF by LibreOffice.
 
-A source has one paragraph a line: `#` and `##` are headings, `|` rows form a table, `>>>` starts a page, `%` is a remark.
+A source has one paragraph a line: `#` and `##` are headings, `|` rows form a table, `>>>` starts a page,
+`%` is a remark.
 """
 
 from __future__ import annotations

@@ -1,0 +1,107 @@
+"""The command line: every command and option. The work is imported when it is asked for, so `--help` stays quick."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli import keys, models
+from cli.console import one_sentence
+
+if TYPE_CHECKING:
+    from core.settings import Settings
+    from ui.client import Client
+
+app = typer.Typer(
+    help="Знайка отвечает на вопросы по вашим документам и показывает, откуда взят ответ.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(models.app, name="models")
+app.add_typer(keys.app, name="keys")
+
+CollectionOption = Annotated[str, typer.Option("--collection", "-c", help="Коллекция документов.")]
+KeyOption = Annotated[
+    str, typer.Option("--key", help="Ключ доступа; без него берётся ZNAYKA_UI_API_KEY.", show_default=False)
+]
+
+
+@app.command()
+def run(
+    model: Annotated[str, typer.Option(help="Модель из каталога; при необходимости скачивается.")] = "",
+    welcome: Annotated[bool, typer.Option(help="Загрузить примеры в пустую базу и задать вопрос.")] = True,
+) -> None:
+    """Запустить всё и работать до Ctrl-C."""
+    from cli.running import run as run_service
+
+    settings = _settings()
+    if model:
+        settings = models.provide(settings, model)
+    run_service(settings, wants_welcome=welcome)
+
+
+@app.command()
+def ask(question: str, collection: CollectionOption = "", key: KeyOption = "") -> None:
+    """Задать вопрос по документам. Код возврата 2: ответа в документах нет."""
+    from cli.asking import ask as ask_service
+
+    if ask_service(_client(key), question, collection=collection).refused:
+        sys.exit(2)
+
+
+@app.command()
+def ingest(
+    folder: Annotated[Path, typer.Argument(help="Папка со всеми вложенными или один файл.")],
+    collection: CollectionOption = "default",
+    replace: Annotated[bool, typer.Option(help="Файл с тем же именем заменяет прежний документ.")] = False,
+    key: KeyOption = "",
+) -> None:
+    """Загрузить папку и дождаться обработки. Код возврата 1: не все файлы прочитаны."""
+    from cli.documents import ingest as ingest_folder
+
+    if not ingest_folder(_client(key), folder, collection=collection, replace=replace):
+        sys.exit(1)
+
+
+@app.command()
+def documents(collection: CollectionOption = "", name: str = "", key: KeyOption = "") -> None:
+    """Показать документы: состояние, страницы, причины ошибок."""
+    from cli.documents import every_document, show_documents
+
+    show_documents(every_document(_client(key), collection=collection, name=name))
+
+
+@app.command()
+def doctor() -> None:
+    """Проверить установку и настройки; сказать, что исправить. Код возврата 1: есть ошибки."""
+    from cli.doctor import examine
+
+    if not examine():
+        sys.exit(1)
+
+
+def main() -> None:
+    """Run the command named on the command line; an error of ours is one sentence and exit code 1."""
+    with one_sentence():
+        app()
+
+
+def _settings() -> Settings:
+    from core.settings import load_settings
+
+    return load_settings()
+
+
+def _client(key: str) -> Client:
+    from ui.client import Client
+
+    settings = _settings()
+    return Client(settings.api_url, key or settings.ui_api_key.get_secret_value())
+
+
+if __name__ == "__main__":
+    main()
