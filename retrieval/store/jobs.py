@@ -69,6 +69,12 @@ def lease(conn: Connection, holder: Lease, *, limit: int, now: float) -> list[Jo
     ]
 
 
+def has_queued(conn: Connection, *, now: float) -> bool:
+    """Say whether `lease` would find anything, without the write lock that it takes."""
+    ready = select(documents.c.id).where(documents.c.status == Status.QUEUED, documents.c.not_before <= now)
+    return conn.execute(ready.limit(1)).first() is not None
+
+
 def renew(conn: Connection, holder: Lease) -> None:
     """Extend every lease of this owner."""
     conn.execute(update(documents).where(_held_by(holder.owner)).values(lease_expires_at=holder.expires_at))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, and_, insert, select, text, update
+from sqlalchemy import Connection, and_, bindparam, insert, select, text, update
 
 from core.types import Passage, Principal, Problem, Status
 from retrieval.store import jobs, removal
@@ -30,7 +30,8 @@ class NewPage:
 class NewPassage:
     """A passage to store: verbatim `text` = its page's text[start:end], with what finds it.
 
-    `vector_key` names the text that was embedded and the model that did it, `stems` are for the keyword search.
+    `vector_key` names the text that was embedded and the model that did it, `stems` are for the keyword search,
+    `context` is what the text needs and does not hold: the header of a table begun earlier.
     """
 
     page_position: int
@@ -41,6 +42,27 @@ class NewPassage:
     vector_key: str
     vector: Vector
     stems: str
+    context: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredText:
+    """What a stored passage's vector is made of."""
+
+    id: int
+    document: str
+    section: str | None
+    context: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewVector:
+    """Another model's vector of a stored passage."""
+
+    passage_id: int
+    vector_key: str
+    vector: Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +137,7 @@ def _insert_passages(conn: Connection, ingested: Ingested) -> None:
             "page_position": passage.page_position,
             "page": ingested.pages[passage.page_position].number,
             "section": passage.section,
+            "context": passage.context,
             "text": passage.text,
             "start_char": passage.start,
             "end_char": passage.end,
@@ -194,16 +217,38 @@ def page(conn: Connection, document_id: str, page_number: int, principal: Princi
     return StoredPage(document_id, row.document, row.position, row.number, row.text)
 
 
-def embedded_texts(conn: Connection, *, after_id: int, limit: int) -> list[tuple[int, str, str | None, str]]:
-    """Return (passage id, document name, section, text) in order of id, for embedding all anew."""
+def stored_texts(conn: Connection, *, after_id: int, limit: int) -> list[StoredText]:
+    """Return up to `limit` passages after `after_id` in order of id, for embedding all anew."""
     rows = conn.execute(
-        select(passages.c.id, documents.c.name, passages.c.section, passages.c.text)
+        select(passages.c.id, documents.c.name, passages.c.section, passages.c.context, passages.c.text)
         .join(documents)
         .where(passages.c.id > after_id)
         .order_by(passages.c.id)
         .limit(limit)
     )
-    return [(row[0], row[1], row[2], row[3]) for row in rows]
+    return [StoredText(*row) for row in rows]
+
+
+def passage_ids(conn: Connection) -> NDArray[np.int64]:
+    """Return the ids of all passages, ascending."""
+    return np.fromiter(conn.execute(select(passages.c.id).order_by(passages.c.id)).scalars(), dtype=np.int64)
+
+
+def replace_vectors(conn: Connection, vectors: Iterable[NewVector]) -> int:
+    """Give passages another model's vectors and return the revision that they appear with."""
+    revision = removal.next_revision(conn)
+    changed = (
+        update(passages)
+        .where(passages.c.id == bindparam("passage_id"))
+        .values(vector_key=bindparam("key"), vector=bindparam("bytes"), revision=revision)
+    )
+    rows = [
+        {"passage_id": v.passage_id, "key": v.vector_key, "bytes": np.ascontiguousarray(v.vector, "<f4").tobytes()}
+        for v in vectors
+    ]
+    if rows:
+        conn.execute(changed, rows)
+    return revision
 
 
 def _parts(values: Sequence[object]) -> Iterable[Sequence[object]]:

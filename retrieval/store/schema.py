@@ -74,6 +74,7 @@ passages = Table(
     Column("page_position", Integer, nullable=False),
     Column("page", Integer),
     Column("section", Text),
+    Column("context", Text, nullable=False, server_default=""),
     Column("text", Text, nullable=False),
     Column("start_char", Integer, nullable=False),
     Column("end_char", Integer, nullable=False),

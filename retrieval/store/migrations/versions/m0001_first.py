@@ -66,6 +66,7 @@ def _create_passages() -> None:
         sa.Column("page_position", sa.Integer, nullable=False),
         sa.Column("page", sa.Integer),
         sa.Column("section", sa.Text),
+        sa.Column("context", sa.Text, nullable=False, server_default=""),
         sa.Column("text", sa.Text, nullable=False),
         sa.Column("start_char", sa.Integer, nullable=False),
         sa.Column("end_char", sa.Integer, nullable=False),
