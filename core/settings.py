@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from core.errors import Misconfigured
 
 PREFIX = "ZNAYKA_"
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class Settings(BaseSettings):
@@ -82,6 +83,11 @@ class Settings(BaseSettings):
     def sql_url(self) -> str:
         """The database's URL, SQLite's file included."""
         return self.database_url or f"sqlite:///{(self.data_dir / 'znayka.db').absolute()}"
+
+    @property
+    def needs_key(self) -> bool:
+        """Say whether others than this machine can reach the API, which is never open without a key."""
+        return self.api_host not in LOOPBACK
 
     @property
     def api_url(self) -> str:

@@ -1,0 +1,40 @@
+"""The application: routes, errors, measures."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+from fastapi import FastAPI
+
+from api import problems
+from api.dependencies import Parts
+from api.measured import Measured
+from api.routes import ask, chat, documents, health, pages, search
+
+DESCRIPTION = "Answers, in Russian, from your own documents. Errors are RFC 9457 problems with a Russian `detail`."
+THREADS = 40
+
+
+def create_app(parts: Parts) -> FastAPI:
+    """Build the application over `parts`, which it closes when it ends."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+        yield
+        await parts.language_model.aclose()
+        parts.readiness.close()
+        parts.sandbox.close()
+        parts.search_pool.shutdown(cancel_futures=True)
+        parts.database.close()
+
+    app = FastAPI(title="Знайка", description=DESCRIPTION, version="1", lifespan=lifespan)
+    app.state.parts = parts
+    problems.install(app)
+    for module in (documents, pages, search, ask, chat, health):
+        app.include_router(module.router)
+
+    app.add_middleware(Measured, metrics=parts.metrics)
+    return app

@@ -1,0 +1,1 @@
+"""One module a group of addresses. Handlers parse, call one thing, answer."""

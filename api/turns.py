@@ -1,0 +1,140 @@
+"""Who may use the model now, and how long the others wait: a bounded queue that everybody can see."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from core.errors import TooManyRequests, TryLater
+
+FIRST_ESTIMATE_S = 5.0
+LATEST_SHARE = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLimits:
+    """How many answers are made at once, how many questions may wait and how long, and one caller's share."""
+
+    slots: int
+    waiting_max: int
+    wait_max_s: float
+    per_caller_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the queue: 1 is next. `eta_s` is the expected wait."""
+
+    position: int
+    eta_s: int
+
+
+class TurnQueue:
+    """First come, first served. Lives in one event loop; not for threads."""
+
+    def __init__(self, limits: QueueLimits, clock: Callable[[], float]) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._waiting: deque[Turn] = deque()
+        self._running: set[Turn] = set()
+        self._answer_s = FIRST_ESTIMATE_S
+
+    def enter(self, caller: str) -> Turn:
+        """Take a place; the turn is used as an async context manager, which gives it back.
+
+        Raises `TooManyRequests` when this caller has its share already, `TryLater` when the queue is full.
+        """
+        mine = sum(turn.caller == caller for turn in (*self._waiting, *self._running))
+        if mine >= self._limits.per_caller_max:
+            raise TooManyRequests(
+                "too_many_questions",
+                f"Вы уже задали {mine} вопр. и ещё не получили ответов. Дождитесь их и повторите.",
+                retry_after_s=self._retry_after_s(),
+            )
+        turn = Turn(self, caller)
+        if len(self._running) < self._limits.slots and not self._waiting:
+            self._start(turn)
+            return turn
+        if len(self._waiting) >= self._limits.waiting_max or self._wait_s(len(self._waiting)) > self._limits.wait_max_s:
+            raise TryLater(
+                "queue_full",
+                "Сейчас слишком много вопросов. Повторите через минуту.",
+                retry_after_s=self._retry_after_s(),
+            )
+        self._waiting.append(turn)
+        return turn
+
+    @property
+    def waiting(self) -> int:
+        """How many questions wait."""
+        return len(self._waiting)
+
+    @property
+    def running(self) -> int:
+        """How many answers are being made."""
+        return len(self._running)
+
+    def place(self, turn: Turn) -> Place | None:
+        """Return where a turn stands; None when it has come."""
+        if turn in self._running:
+            return None
+        position = self._waiting.index(turn) + 1
+        return Place(position, math.ceil(self._wait_s(position)))
+
+    def leave(self, turn: Turn) -> None:
+        """Give a turn back, whether it came or not; the next one starts."""
+        if turn in self._running:
+            self._running.remove(turn)
+            spent_s = self._clock() - turn.started_at
+            self._answer_s += LATEST_SHARE * (spent_s - self._answer_s)
+        elif turn in self._waiting:
+            self._waiting.remove(turn)
+        while self._waiting and len(self._running) < self._limits.slots:
+            self._start(self._waiting.popleft())
+        for other in self._waiting:
+            other.moved.set()
+
+    def _start(self, turn: Turn) -> None:
+        turn.started_at = self._clock()
+        self._running.add(turn)
+        turn.moved.set()
+
+    def _wait_s(self, position: int) -> float:
+        return self._answer_s * position / self._limits.slots
+
+    def _retry_after_s(self) -> int:
+        return max(1, math.ceil(self._answer_s))
+
+
+class Turn:
+    """One question's place. `async for place in turn` tells each move until its turn has come."""
+
+    def __init__(self, queue: TurnQueue, caller: str) -> None:
+        self.caller = caller
+        self.started_at = 0.0
+        self.moved = asyncio.Event()
+        self._queue = queue
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._queue.leave(self)
+
+    async def __aiter__(self) -> AsyncIterator[Place]:
+        while (place := self._queue.place(self)) is not None:
+            self.moved.clear()
+            yield place
+            await self.moved.wait()
+
+    async def come(self) -> None:
+        """Wait until it is this one's turn."""
+        async for _ in self:
+            pass

@@ -1,0 +1,96 @@
+"""The queue before the model: order, limits, shares, and turns that are always given back."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from api.turns import Place, QueueLimits, TurnQueue
+from core.errors import TooManyRequests, TryLater
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def queue(clock: Clock | None = None, **limits: float) -> TurnQueue:
+    values = {"slots": 1, "waiting_max": 3, "wait_max_s": 60, "per_caller_max": 9} | limits
+    return TurnQueue(QueueLimits(**values), clock or Clock())  # type: ignore[arg-type]
+
+
+async def test_turns_come_in_the_order_of_arrival_and_each_move_is_told() -> None:
+    turns = queue()
+    first, second, third = (turns.enter(name) for name in "abc")
+    seen: list[Place] = []
+
+    async def wait() -> None:
+        async for place in third:
+            seen.append(place)
+
+    waiting = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    assert turns.place(first) is None
+    assert turns.place(second) == Place(1, 5)
+    turns.leave(first)
+    await asyncio.sleep(0)
+    turns.leave(second)
+    await asyncio.wait_for(waiting, 1)
+    assert [place.position for place in seen] == [2, 1]
+
+
+async def test_a_full_queue_says_when_to_come_back() -> None:
+    turns = queue(waiting_max=1)
+    turns.enter("a")
+    turns.enter("b")
+    with pytest.raises(TryLater, match="queue_full") as caught:
+        turns.enter("c")
+    assert caught.value.retry_after_s >= 1
+
+
+async def test_a_wait_that_would_be_too_long_is_refused_by_measured_time() -> None:
+    clock = Clock()
+    turns = queue(clock, waiting_max=20, wait_max_s=60)
+    for _ in range(20):
+        slow = turns.enter("a")
+        clock.now += 40
+        turns.leave(slow)
+    turns.enter("a")
+    turns.enter("b")
+    turns.enter("c")
+    with pytest.raises(TryLater):
+        turns.enter("d")
+
+
+async def test_one_caller_cannot_take_the_queue_from_the_others() -> None:
+    turns = queue(per_caller_max=2)
+    turns.enter("a")
+    turns.enter("a")
+    with pytest.raises(TooManyRequests):
+        turns.enter("a")
+    turns.enter("b")
+
+
+async def test_a_turn_is_given_back_once_whether_it_came_or_not() -> None:
+    turns = queue()
+    first, second = turns.enter("a"), turns.enter("b")
+    turns.leave(second)
+    turns.leave(second)
+    turns.leave(first)
+    turns.leave(first)
+    assert (turns.waiting, turns.running) == (0, 0)
+    async with turns.enter("c") as turn:
+        await asyncio.wait_for(turn.come(), 1)
+        assert turns.running == 1
+    assert turns.running == 0
+
+
+async def test_more_slots_answer_more_at_once() -> None:
+    turns = queue(slots=2)
+    a, b, c = (turns.enter(name) for name in "abc")
+    assert [turns.place(turn) for turn in (a, b)] == [None, None]
+    assert turns.place(c) is not None
