@@ -170,7 +170,7 @@ def _ole(path: Path, suffix: str) -> str:
             is_message = container.exists("__properties_version1.0")
     except (OSError, ValueError, IndexError, struct.error, RecursionError) as exc:
         raise UnreadableDocument(
-            "broken_document",
+            "damaged",
             "Файл повреждён: это документ старого формата Office, но его содержимое не читается. "
             "Откройте и сохраните его заново, затем загрузите ещё раз.",
         ) from exc
@@ -209,3 +209,9 @@ def _looks_like_csv(text: str) -> bool:
     lines = [line for line in text.splitlines()[:_CSV_ROWS] if line.strip()]
     counts = [{line.count(delimiter) for line in lines} for delimiter in ";\t,"]
     return len(lines) > 2 and any(len(same) == 1 and min(same) >= 2 for same in counts)
+
+
+def is_ole(path: Path) -> bool:
+    """Whether the file is an OLE container: an office format of today in one is encrypted."""
+    with path.open("rb") as file:
+        return file.read(len(olefile.MAGIC)).startswith(olefile.MAGIC)

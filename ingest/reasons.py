@@ -6,10 +6,10 @@ from core.errors import UnreadableDocument
 from ingest.limits import Limits
 
 
-def broken(kind: str) -> UnreadableDocument:
+def damaged(kind: str) -> UnreadableDocument:
     """The inside is damaged; `kind` says what the file is, in the nominative: «документ Word»."""
     return UnreadableDocument(
-        "broken_document",
+        "damaged",
         f"Файл повреждён: это {kind}, но прочитать содержимое не удалось. "
         "Откройте и сохраните его заново в исходной программе, затем загрузите ещё раз.",
     )
@@ -18,7 +18,7 @@ def broken(kind: str) -> UnreadableDocument:
 def password_protected() -> UnreadableDocument:
     """Only its password opens the file."""
     return UnreadableDocument(
-        "password_protected", "Файл защищён паролем. Снимите пароль в исходной программе и загрузите файл ещё раз."
+        "encrypted", "Файл защищён паролем. Снимите пароль в исходной программе и загрузите файл ещё раз."
     )
 
 
@@ -86,4 +86,12 @@ def unreadable_for_us(what: str) -> UnreadableDocument:
         "unexpected_content",
         f"Файл распознан как {what}, но устроен необычно, и прочитать его не удалось. "
         "Сохраните его заново в исходной программе и загрузите ещё раз.",
+    )
+
+
+def too_large_inside(limits: Limits) -> UnreadableDocument:
+    """What the file unpacks to is over `limits.archive_max_bytes`."""
+    return UnreadableDocument(
+        "too_large_unpacked",
+        f"В распакованном виде файл занимает больше {limits.archive_max_bytes >> 20} МБ. Разделите его на части.",
     )
