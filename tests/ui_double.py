@@ -1,0 +1,210 @@
+"""A small API with the shapes of the contract, for the page's tests: real HTTP, documents in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import uvicorn
+from fastapi import FastAPI, File, Form, Request, Response, UploadFile
+from fastapi.responses import JSONResponse, StreamingResponse
+from PIL import Image
+
+NOW = "2026-11-20T09:30:00Z"
+PAGE = "4.2. Ежегодный отпуск составляет 28 календарных дней.\nЗаявление подают за 14 дней до начала отпуска."
+QUOTE = "Заявление подают за 14 дней до начала отпуска."
+
+
+@dataclass
+class Double:
+    """What the API holds and what it is told to do; tests set and read these fields."""
+
+    url: str = ""
+    documents: dict[str, dict[str, Any]] = field(default_factory=dict)
+    contents: dict[str, bytes] = field(default_factory=dict)
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    chatted: list[dict[str, Any]] = field(default_factory=list)
+    feedback: list[dict[str, Any]] = field(default_factory=list)
+    keys: set[str] = field(default_factory=set)
+    answer: str = "Заявление подают за 14 дней до начала отпуска [1]."
+    refused: bool = False
+    queue: int = 0
+    pause_s: float = 0.0
+    busy: int | None = None
+    hung_up: threading.Event = field(default_factory=threading.Event)
+
+    def add(self, name: str, *, collection: str = "default", status: str = "ready", **more: Any) -> dict[str, Any]:
+        """Put a document into the base as if it had been uploaded before."""
+        document = {
+            "id": f"d{len(self.documents) + 1}", "name": name, "collection": collection,
+            "media_type": "text/plain", "size_bytes": 1536, "sha256": hashlib.sha256(name.encode()).hexdigest(),
+            "status": status, "progress": None, "pages": 3, "passages": 12, "error": None,
+            "created_at": NOW, "updated_at": NOW, **more,
+        }  # fmt: skip
+        self.documents[document["id"]] = document
+        return document
+
+
+def problem(status: int, code: str, detail: str, **headers: str) -> JSONResponse:
+    body = {"type": "about:blank", "title": code, "status": status, "detail": detail, "code": code}
+    return JSONResponse(body, status, headers=headers, media_type="application/problem+json")
+
+
+def make_app(double: Double) -> FastAPI:
+    app = FastAPI()
+
+    @app.middleware("http")
+    async def remember_key(request: Request, call_next: Any) -> Response:
+        double.keys.add(request.headers.get("Authorization", ""))
+        return await call_next(request)
+
+    _add_documents(app, double)
+    _add_pages(app, double)
+    _add_answers(app, double)
+    return app
+
+
+def _add_documents(app: FastAPI, double: Double) -> None:
+    @app.post("/v1/documents", status_code=202)
+    async def upload(
+        file: Annotated[list[UploadFile], File()],
+        collection: Annotated[str, Form()] = "default",
+        replace: Annotated[bool, Form()] = False,
+    ) -> Any:
+        answers = []
+        for item in file:
+            content = await item.read()
+            if not content:
+                return problem(422, "empty_file", "Файл пуст: проверьте его и загрузите снова.")
+            sha256 = hashlib.sha256(content).hexdigest()
+            known = [d for d in double.documents.values() if (d["sha256"], d["collection"]) == (sha256, collection)]
+            if replace:
+                double.documents = {k: d for k, d in double.documents.items() if d["name"] != item.filename}
+            document = known[0] if known else double.add(
+                item.filename or "", collection=collection, status="queued", sha256=sha256, size_bytes=len(content)
+            )  # fmt: skip
+            double.contents[document["id"]] = content
+            answers.append(document)
+        return answers
+
+    @app.get("/v1/documents")
+    def listed(name: str = "", collection: str = "", status: str = "", limit: int = 50, cursor: int = 0) -> Any:
+        matching = [
+            d for d in double.documents.values()
+            if name.casefold() in d["name"].casefold()
+            and collection in ("", d["collection"]) and status in ("", d["status"])
+        ]  # fmt: skip
+        more = cursor + limit < len(matching)
+        return {"items": matching[cursor : cursor + limit], "next_cursor": str(cursor + limit) if more else None}
+
+    @app.get("/v1/documents/{document_id}/content")
+    def content(document_id: str) -> Response:
+        return Response(double.contents.get(document_id, b"text"), media_type="application/octet-stream")
+
+    @app.delete("/v1/documents/{document_id}", status_code=204)
+    def delete(document_id: str) -> Response:
+        if double.documents.pop(document_id, None) is None:
+            return problem(404, "not_found", "Такого документа нет.")
+        return Response(status_code=204)
+
+    @app.get("/v1/collections")
+    def collections() -> Any:
+        names = [d["collection"] for d in double.documents.values()]
+        return {"items": [{"name": name, "documents": names.count(name)} for name in sorted(set(names))]}
+
+
+def _add_pages(app: FastAPI, double: Double) -> None:
+    @app.get("/v1/documents/{document_id}/pages/{page}")
+    def page_text(document_id: str, page: int) -> Any:
+        if document_id not in double.documents:
+            return problem(404, "not_found", "Такого документа нет.")
+        return {"page": page, "position": page, "text": PAGE}
+
+    @app.get("/v1/documents/{document_id}/pages/{page}/image")
+    def page_image(document_id: str, page: int, quote: str = "", width_px: int = 1000) -> Response:
+        if double.documents[document_id]["media_type"] != "application/pdf":
+            return problem(415, "no_image", "У этого документа нет изображений страниц.")
+        import io
+
+        png = io.BytesIO()
+        Image.new("RGB", (width_px, width_px * 14 // 10), "white").save(png, "PNG")
+        return Response(png.getvalue(), media_type="image/png")
+
+    @app.post("/v1/feedback", status_code=204)
+    async def feedback(request: Request) -> Response:
+        double.feedback.append(await request.json())
+        return Response(status_code=204)
+
+
+def _event(name: str, data: Any) -> str:
+    return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
+
+
+def _add_answers(app: FastAPI, double: Double) -> None:
+    @app.post("/v1/ask")
+    async def ask(request: Request) -> Response:
+        double.asked.append(await request.json())
+        if double.busy is not None:
+            return problem(503, "queue_full", "Сейчас слишком много вопросов.", **{"Retry-After": str(double.busy)})
+        return StreamingResponse(_answering(double), media_type="text/event-stream")
+
+    @app.get("/v1/models")
+    def models() -> Any:
+        return {"object": "list", "data": [{"id": "znayka", "object": "model"}, {"id": "saiga", "object": "model"}]}
+
+    @app.post("/v1/chat/completions")
+    async def chat(request: Request) -> Response:
+        double.chatted.append(await request.json())
+
+        async def chunks() -> AsyncIterator[str]:
+            for text in ("Dear ", "colleagues"):
+                yield f"data: {json.dumps({'choices': [{'delta': {'content': text}}]})}\n\n"
+            yield "data: [DONE]\n\n"
+
+        return StreamingResponse(chunks(), media_type="text/event-stream")
+
+
+async def _answering(double: Double) -> AsyncIterator[str]:
+    try:
+        for position in range(double.queue, 0, -1):
+            yield _event("queued", {"position": position, "eta_s": 20.0 * position})
+            await asyncio.sleep(double.pause_s)
+        first = next(iter(double.documents.values()), None)
+        place = first and {"document_id": first["id"], "document": first["name"], "page": 1, "section": "п. 4.2"}
+        yield _event("sources", {"passages": [{**place, "text": PAGE, "score": 0.8}] if place else []})
+        for word in double.answer.split(" "):
+            await asyncio.sleep(double.pause_s)
+            yield _event("token", {"text": word + " "})
+        cited = [] if double.refused or not place else [{"n": 1, **place, "quote": QUOTE}]
+        timings = {"search_ms": 12.0, "first_token_ms": 300.0, "total_ms": 900.0}
+        whole = {"answer": double.answer, "refused": double.refused, "citations": cited}
+        yield _event("done", {**whole, "model": "saiga", "timings": timings})
+    except asyncio.CancelledError:
+        double.hung_up.set()
+        raise
+
+
+@contextlib.contextmanager
+def serve(double: Double) -> Iterator[Double]:
+    """Serve the double on a free port of loopback until the block ends."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    double.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server = uvicorn.Server(uvicorn.Config(make_app(double), log_level="error", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield double
+    finally:
+        server.should_exit = True
+        thread.join(timeout=5)
+        listener.close()

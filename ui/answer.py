@@ -1,0 +1,155 @@
+"""One answer: while it is being made, and when it is there."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.types import Citation
+from ui.client import Client
+from ui.look import failures_shown, notice, quiet
+from ui.parts import copy_button
+from ui.reply import ReplyState
+from ui.source import open_citation, open_passage
+from ui.talk import Exchange
+from ui.wire import ClientError, Found, Verdict
+from ui.words import count, failure, place, waiting
+
+FENCE = "```"
+VERDICTS = ("down", "up")
+
+
+def show_running(exchange: Exchange) -> None:
+    """What is there so far, what the service does now, and the button that ends it."""
+    state = exchange.reply.state
+    if state.text:
+        show_text(state.text)
+    else:
+        st.markdown(f":material/hourglass_top: {_doing(exchange, state)}")
+    st.button("Остановить", key=f"stop-{exchange.n}", icon=":material/stop_circle:", on_click=exchange.reply.stop)
+
+
+def show_finished(client: Client, exchange: Exchange) -> None:
+    """The answer, what it rests on, and what the visitor may do with it."""
+    state = exchange.reply.state
+    if state.text:
+        show_text(state.text)
+    if state.stopped:
+        quiet("Ответ остановлен.", key=f"stopped-{exchange.n}")
+    if state.error is not None:
+        notice("error", failure(state.error), key=f"reply-{exchange.n}")
+    if exchange.is_plain and state.text:
+        quiet("Без документов: ответ модели не проверен.", key=f"plain-{exchange.n}")
+    if state.answer is not None:
+        for citation in state.answer.citations:
+            _show_citation(citation, key=f"{exchange.n}-{citation.n}")
+    if state.passages:
+        _show_passages(state.passages, n=exchange.n)
+    if state.answer is not None:
+        _show_actions(client, exchange)
+
+
+def show_text(text: str) -> None:
+    """A model's text: code between fences as code, everything else as it stands, no markup read."""
+    for i, part in enumerate(text.split(FENCE)):
+        is_code = i % 2 == 1
+        if is_code:
+            first, newline, rest = part.partition("\n")
+            st.code(rest if newline else first, language=None, wrap_lines=True)
+        elif part.strip():
+            st.text(part.strip("\n"))
+
+
+def _doing(exchange: Exchange, state: ReplyState) -> str:
+    if state.queued is not None:
+        return waiting(state.queued)
+    if exchange.is_plain:
+        return "Модель думает…"
+    if state.passages is None:
+        return "Ищем в документах…"
+    found = count(len(state.passages), "фрагмент", "фрагмента", "фрагментов")
+    return f"Найдено: {found}. Читаем и готовим ответ…"
+
+
+def _show_citation(citation: Citation, *, key: str) -> None:
+    with st.container(key=f"source-{key}", horizontal=True, vertical_alignment="center", gap="small"):
+        st.button(
+            str(citation.n),
+            key=f"citation-{key}",
+            help="Открыть страницу с этой цитатой",
+            on_click=open_citation,
+            args=(citation,),
+        )
+        with st.container(gap=None):
+            st.text(place(citation))
+            quiet(f"«{_shortened(citation.quote)}»", key=f"quote-{key}")
+
+
+def _show_passages(passages: tuple[Found, ...], *, n: int) -> None:
+    with st.expander(f"Что нашлось в документах: {len(passages)}", icon=":material/search:"):
+        for i, found in enumerate(passages):
+            with st.container(key=f"name-found-{n}-{i}"):
+                st.text(place(found))
+            st.text(found.text)
+            st.button(
+                "Открыть страницу",
+                key=f"found-{n}-{i}",
+                icon=":material/description:",
+                on_click=open_passage,
+                args=(found,),
+            )
+
+
+def _show_actions(client: Client, exchange: Exchange) -> None:
+    with st.container(key=f"actions-{exchange.n}", horizontal=True, vertical_alignment="center"):
+        copy_button(exchange.reply.state.text, key=f"copy-{exchange.n}")
+        key = f"verdict-{exchange.n}"
+        st.feedback("thumbs", key=key, on_change=_keep_verdict, args=(client, exchange))
+    problem = st.session_state.get(f"{key}-problem")
+    if problem:
+        notice("error", problem, key=key)
+    elif st.session_state.get(key) is not None:
+        quiet("Спасибо, оценка сохранена.", key=key)
+        if VERDICTS[st.session_state[key]] == "down":
+            _show_comment(client, exchange)
+
+
+def _show_comment(client: Client, exchange: Exchange) -> None:
+    key = f"comment-{exchange.n}"
+    if st.session_state.get(f"{key}-kept"):
+        return
+    with st.form(f"{key}-form", border=False):
+        comment = st.text_input("Что не так? (можно не отвечать)", key=key, max_chars=1000)
+        if st.form_submit_button("Отправить") and comment.strip():
+            with failures_shown(key):
+                client.give_feedback(_verdict(exchange, "down", comment=comment.strip()))
+                st.session_state[f"{key}-kept"] = True
+                st.rerun()
+
+
+def _keep_verdict(client: Client, exchange: Exchange) -> None:
+    key = f"verdict-{exchange.n}"
+    chosen = st.session_state[key]
+    if chosen is None:
+        return
+    st.session_state.pop(f"{key}-problem", None)
+    try:
+        client.give_feedback(_verdict(exchange, VERDICTS[chosen]))
+    except ClientError as exc:
+        st.session_state[f"{key}-problem"] = failure(exc)
+
+
+def _verdict(exchange: Exchange, verdict: str, *, comment: str = "") -> Verdict:
+    answer = exchange.reply.state.answer
+    cited = answer.citations if answer else ()
+    return Verdict(
+        question=exchange.question,
+        answer=exchange.reply.state.text,
+        verdict=verdict,
+        document_ids=tuple(dict.fromkeys(citation.document_id for citation in cited)),
+        comment=comment,
+    )
+
+
+def _shortened(text: str, limit: int = 220) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"

@@ -1,0 +1,52 @@
+"""The page's script: Streamlit runs it for every visitor and every click. Started by `python -m ui`."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from core.errors import Misconfigured
+from core.settings import Settings, load_settings
+from ui import documents, questions
+from ui.client import Client
+from ui.look import FAVICON, NAME, notice, show_header
+from ui.russian import speak_russian
+
+
+@st.cache_resource(show_spinner=False)
+def _connect(url: str, key: str) -> Client:
+    return Client(url, key)
+
+
+def _show(settings: Settings) -> None:
+    client = _connect(settings.api_url, settings.ui_api_key.get_secret_value())
+    documents_page = st.Page(
+        partial(documents.show, client),
+        title="Документы",
+        url_path="documents",
+    )
+    questions_page = st.Page(
+        partial(questions.show, client, documents_page=documents_page, question_max_chars=settings.question_max_chars),
+        title="Вопросы",
+        url_path="questions",
+        default=True,
+    )
+    chosen = st.navigation([questions_page, documents_page], position="hidden")
+    st.set_page_config(page_title=f"{NAME}: {chosen.title}", page_icon=FAVICON, layout="centered")
+    show_header({":material/forum:": questions_page, ":material/folder_open:": documents_page})
+    chosen.run()
+    speak_russian()
+
+
+def main() -> None:
+    """Draw the page, or say which setting keeps it from being drawn."""
+    try:
+        settings = load_settings()
+    except Misconfigured as exc:
+        notice("error", exc.detail, key="settings")
+    else:
+        _show(settings)
+
+
+main()

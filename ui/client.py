@@ -1,0 +1,218 @@
+"""The API as typed calls. Every failure is a `ClientError` whose `detail` is a Russian sentence for a person."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import asdict
+from http import HTTPStatus
+from typing import Any, BinaryIO
+
+import httpx
+
+from core.types import Document, Turn
+from ui.sse import read_events
+from ui.wire import (
+    EVENTS,
+    UNEXPECTED,
+    Answered,
+    ClientError,
+    Collection,
+    CollectionList,
+    DocumentList,
+    Event,
+    PageText,
+    Token,
+    Verdict,
+    parse,
+)
+
+CALL_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+UPLOAD_TIMEOUT = httpx.Timeout(300.0, connect=5.0)
+# A question may wait in the queue and a slow processor may read for minutes before the first word.
+ANSWER_TIMEOUT = httpx.Timeout(600.0, connect=5.0)
+UNNUMBERED_MAX = 50
+
+DOWN = (
+    "Сервис не отвечает. Подождите минуту и повторите. Если не поможет, попросите администратора "
+    "проверить, запущен ли сервис (команда «znayka doctor»)."
+)
+NO_PLAIN_MODEL = "Модель без документов сейчас недоступна. Выключите «Без документов» и задайте вопрос по ним."
+NOT_ADMITTED = "Страница не допущена к сервису. Администратору: задайте странице верный ключ в ZNAYKA_UI_API_KEY."
+TOO_SLOW = "Сервис не ответил вовремя: он перегружен. Повторите через минуту."
+
+
+class Client:
+    """One API, one key. Safe to share between threads; `ask` and `chat` run in the caller's event loop."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self._url = url
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        # A company's proxy settings must not catch the calls to our own service.
+        self._http = httpx.Client(base_url=url, headers=self._headers, timeout=CALL_TIMEOUT, trust_env=False)
+
+    def documents(
+        self, *, name: str = "", collection: str = "", cursor: str | None = None, limit: int = 20
+    ) -> DocumentList:
+        """One screen of documents, those whose name holds `name`."""
+        wanted = {"name": name, "collection": collection, "cursor": cursor, "limit": limit}
+        params = {key: value for key, value in wanted.items() if value}
+        return parse(DocumentList, self._call("GET", "/v1/documents", params=params).json())
+
+    def upload(self, name: str, content: BinaryIO, *, collection: str, replace: bool) -> Document:
+        """Send one file, streamed from `content`; the answer is its new or already known document."""
+        form = {"collection": collection, "replace": "true" if replace else "false"}
+        files = {"file": (name, content)}
+        answer = self._call("POST", "/v1/documents", data=form, files=files, timeout=UPLOAD_TIMEOUT)
+        documents = parse(tuple[Document, ...], answer.json())
+        if not documents:
+            raise ClientError("unexpected_answer", UNEXPECTED)
+        return documents[0]
+
+    def delete(self, document_id: str) -> None:
+        """Remove a document for good."""
+        self._call("DELETE", f"/v1/documents/{document_id}")
+
+    def content(self, document_id: str) -> bytes:
+        """The original file."""
+        return self._call("GET", f"/v1/documents/{document_id}/content", timeout=UPLOAD_TIMEOUT).content
+
+    def page_text(self, document_id: str, page: int) -> PageText:
+        """Text of a page, or of the page at that position where the format has no page numbers."""
+        return parse(PageText, self._call("GET", f"/v1/documents/{document_id}/pages/{page}").json())
+
+    def page_holding(self, document_id: str, quote: str) -> PageText:
+        """The page with the quote, of a document without page numbers (sheets, letters, files of an archive).
+
+        Looks at no more than `UNNUMBERED_MAX` pages; the first one where none of them has the quote.
+        """
+        first = self.page_text(document_id, 1)
+        page = first
+        for position in range(2, UNNUMBERED_MAX + 1):
+            if quote in page.text:
+                return page
+            try:
+                page = self.page_text(document_id, position)
+            except ClientError as exc:
+                if exc.status != HTTPStatus.NOT_FOUND:
+                    raise
+                break
+        return page if quote in page.text else first
+
+    def page_image(self, document_id: str, page: int, *, quote: str, width_px: int) -> bytes | None:
+        """PNG of a page with the quote marked; None where the document has no images of pages."""
+        path = f"/v1/documents/{document_id}/pages/{page}/image"
+        try:
+            return self._call("GET", path, params={"quote": quote, "width_px": width_px}).content
+        except ClientError as exc:
+            if exc.status in {HTTPStatus.NOT_FOUND, HTTPStatus.UNSUPPORTED_MEDIA_TYPE}:
+                return None
+            raise
+
+    def collections(self) -> tuple[Collection, ...]:
+        """All collections this key may read."""
+        return parse(CollectionList, self._call("GET", "/v1/collections").json()).items
+
+    def models(self) -> tuple[str, ...]:
+        """Names of the models: first the one that answers from documents, then the plain one."""
+        listed = self._call("GET", "/v1/models").json().get("data", [])
+        return tuple(str(model["id"]) for model in listed)
+
+    def give_feedback(self, verdict: Verdict) -> None:
+        """Keep a person's verdict on an answer."""
+        self._call("POST", "/v1/feedback", json=asdict(verdict))
+
+    async def ask(self, question: str, *, collection: str, history: Sequence[Turn]) -> AsyncIterator[Event]:
+        """Answer from documents, event by event; `Answered` is the last one."""
+        body: dict[str, Any] = {"question": question, "stream": True, "history": [asdict(turn) for turn in history]}
+        if collection:
+            body["collection"] = collection
+        async with self._stream("/v1/ask", body) as lines:
+            async for name, data in read_events(lines):
+                if name == "error":
+                    raise problem(data, status=int(data.get("status") or 500), retry_after=None)
+                if name in EVENTS:
+                    yield parse(EVENTS[name], data)
+
+    async def chat(self, question: str, *, history: Sequence[Turn]) -> AsyncIterator[Event]:
+        """Talk to the plain model, without documents; `Answered` is the last event."""
+        model = await asyncio.to_thread(self._plain_model)
+        messages = [message for turn in history for message in _messages(turn.question, turn.answer)]
+        messages += _messages(question)
+        pieces: list[str] = []
+        body = {"model": model, "messages": messages, "stream": True}
+        async with self._stream("/v1/chat/completions", body) as lines:
+            async for _, data in read_events(lines):
+                if "error" in data:
+                    raise problem(data, status=500, retry_after=None)
+                for choice in data.get("choices", []):
+                    if text := choice.get("delta", {}).get("content"):
+                        pieces.append(text)
+                        yield Token(text)
+        yield Answered("".join(pieces), model=model)
+
+    def _plain_model(self) -> str:
+        names = self.models()
+        if len(names) < 2:
+            raise ClientError("no_plain_model", NO_PLAIN_MODEL)
+        return names[1]
+
+    def _call(self, method: str, path: str, **options: Any) -> httpx.Response:
+        with _transport_errors():
+            answer = self._http.request(method, path, **options)
+        if answer.is_error:
+            raise refusal(answer)
+        return answer
+
+    @asynccontextmanager
+    async def _stream(self, path: str, body: Mapping[str, Any]) -> AsyncIterator[AsyncIterator[str]]:
+        with _transport_errors():
+            async with (
+                httpx.AsyncClient(
+                    base_url=self._url, headers=self._headers, timeout=ANSWER_TIMEOUT, trust_env=False
+                ) as http,
+                http.stream("POST", path, json=body) as answer,
+            ):
+                if answer.is_error:
+                    await answer.aread()
+                    raise refusal(answer)
+                yield answer.aiter_lines()
+
+
+def refusal(answer: httpx.Response) -> ClientError:
+    """What an answer with an error status says, in `problem+json`, OpenAI's shape or none."""
+    try:
+        body = answer.json()
+    except ValueError:
+        body = {}
+    return problem(body, status=answer.status_code, retry_after=answer.headers.get("Retry-After"))
+
+
+def problem(body: Any, *, status: int, retry_after: str | None) -> ClientError:
+    """Make the error of a decoded problem; a body of another shape gets a sentence of ours."""
+    fields = body if isinstance(body, dict) else {}
+    inner = fields.get("error")
+    if isinstance(inner, dict):
+        fields = {"detail": inner.get("message"), "code": inner.get("code"), **fields}
+    if status == HTTPStatus.UNAUTHORIZED:
+        fields = {**fields, "detail": NOT_ADMITTED}
+    detail = str(fields.get("detail") or f"Сервис отказал (код {status}). Повторите позже.")
+    wait = retry_after or fields.get("retry_after_s")
+    seconds = int(wait) if wait is not None and str(wait).isdigit() else None
+    return ClientError(str(fields.get("code") or "refused"), detail, status=status, retry_after_s=seconds)
+
+
+def _messages(question: str, answer: str | None = None) -> list[dict[str, str]]:
+    messages = [{"role": "user", "content": question}]
+    return messages if answer is None else [*messages, {"role": "assistant", "content": answer}]
+
+
+@contextmanager
+def _transport_errors() -> Iterator[None]:
+    try:
+        yield
+    except (httpx.ReadTimeout, httpx.WriteTimeout, httpx.PoolTimeout) as exc:
+        raise ClientError("timeout", TOO_SLOW) from exc
+    except httpx.HTTPError as exc:
+        raise ClientError("api_down", DOWN) from exc

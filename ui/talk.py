@@ -1,0 +1,34 @@
+"""A conversation: questions with their replies, in the order asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.types import Turn
+from ui.reply import Reply
+
+HISTORY_TURNS = 4
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One question and its reply. `n` is its place in the conversation, `is_plain` that no document was asked."""
+
+    n: int
+    question: str
+    reply: Reply
+    is_plain: bool = False
+
+
+def history(exchanges: Sequence[Exchange], *, is_plain: bool) -> tuple[Turn, ...]:
+    """The last finished turns that a follow-up may refer to.
+
+    The plain model may be asked about any of them; an answer from documents must not lean on what no document says.
+    """
+    turns = [
+        Turn(exchange.question, answer.answer)
+        for exchange in exchanges
+        if (answer := exchange.reply.state.answer) is not None and answer.answer and (is_plain or not exchange.is_plain)
+    ]
+    return tuple(turns[-HISTORY_TURNS:])

@@ -1,0 +1,125 @@
+"""What the API sends, as the page uses it. Shapes are those of the REST contract; fields it adds later are ignored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from core.errors import ServiceError
+from core.types import Citation, Document, Timings
+
+T = TypeVar("T")
+
+
+class ClientError(ServiceError):
+    """The API refused, or could not be reached. `retry_after_s` is set when it said when to come back."""
+
+    def __init__(self, code: str, detail: str, *, status: int = 0, retry_after_s: int | None = None) -> None:
+        super().__init__(code, detail)
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A passage that a search brought up."""
+
+    document_id: str
+    document: str
+    text: str
+    page: int | None = None
+    section: str | None = None
+    score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A whole answer."""
+
+    answer: str
+    refused: bool = False
+    citations: tuple[Citation, ...] = ()
+    model: str = ""
+    timings: Timings | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentList:
+    """One screen of documents; `next_cursor` is None on the last."""
+
+    items: tuple[Document, ...]
+    next_cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A named set of documents and how many it holds."""
+
+    name: str
+    documents: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionList:
+    """All collections this key may read."""
+
+    items: tuple[Collection, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PageText:
+    """Text of one page, to which quotes refer."""
+
+    text: str
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a person thought of an answer: `verdict` is `up` or `down`."""
+
+    question: str
+    answer: str
+    verdict: str
+    document_ids: tuple[str, ...] = ()
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """The question waits: `position` questions are to be answered before and with it."""
+
+    position: int
+    eta_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the search found, sent before the first word."""
+
+    passages: tuple[Found, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """The next piece of the answer's text."""
+
+    text: str
+
+
+Event = Queued | Sources | Token | Answered
+
+EVENTS: dict[str, type[Event]] = {"queued": Queued, "sources": Sources, "token": Token, "done": Answered}
+
+
+def parse(shape: type[T], value: Any) -> T:
+    """Check a decoded JSON value against a shape; raise `ClientError` where it does not fit."""
+    try:
+        return TypeAdapter(shape).validate_python(value)
+    except ValidationError as exc:
+        raise ClientError("unexpected_answer", UNEXPECTED) from exc
+
+
+UNEXPECTED = "Страница не поняла ответ сервиса. Возможно, у них разные версии: обновите и перезапустите сервис."
