@@ -106,7 +106,7 @@ def show_documents(documents: Iterable[Document]) -> None:
 
 
 def _names(files: list[Path], folder: Path) -> list[tuple[str, Path]]:
-    """A document is named as its file is; of several files of one name, each by its path, or one would replace another."""
+    """Name a document as its file; several files of one name by their paths, or one would replace another."""
     counts = Counter(path.name for path in files)
     return [(path.name if counts[path.name] == 1 else path.relative_to(folder).as_posix(), path) for path in files]
 

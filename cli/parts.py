@@ -5,13 +5,9 @@ from __future__ import annotations
 import socket
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 from core.errors import Misconfigured
 from core.settings import Settings
-
-ROOT = Path(__file__).resolve().parent.parent
-STREAMLIT_MESSAGE_MB = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +45,16 @@ def service_parts(settings: Settings) -> list[Part]:
     )
     worker = Part("worker", "обработка документов", _module("ingest.worker"))
     own_model = [] if settings.llm_url else [llm]
-    return [api, worker, *own_model, _page(settings)]
+    page = Part(
+        "ui",
+        "страница",
+        _module("ui"),
+        f"{page_url(settings)}/_stcore/health",
+        settings.ui_host,
+        settings.ui_port,
+        "ZNAYKA_UI_PORT",
+    )
+    return [api, worker, *own_model, page]
 
 
 def page_url(settings: Settings) -> str:
@@ -78,31 +83,6 @@ def is_taken(host: str, port: int) -> bool:
         except OSError:
             return True
     return False
-
-
-def _page(settings: Settings) -> Part:
-    options = {
-        "server.address": settings.ui_host,
-        "server.port": settings.ui_port,
-        "server.headless": "true",
-        "server.fileWatcherType": "none",
-        "server.maxUploadSize": -(-settings.upload_max_bytes // 2**20),
-        "server.maxMessageSize": STREAMLIT_MESSAGE_MB,
-        "browser.gatherUsageStats": "false",
-        "client.toolbarMode": "minimal",
-        "client.showErrorDetails": "none",
-        "global.developmentMode": "false",
-    }
-    flags = [f"--{name}={value}" for name, value in options.items()]
-    return Part(
-        "ui",
-        "страница",
-        (sys.executable, "-m", "streamlit", "run", str(ROOT / "ui" / "app.py"), *flags),
-        f"{page_url(settings)}/_stcore/health",
-        settings.ui_host,
-        settings.ui_port,
-        "ZNAYKA_UI_PORT",
-    )
 
 
 def _module(name: str) -> tuple[str, ...]:

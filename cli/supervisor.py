@@ -30,8 +30,6 @@ class Supervised:
         self.part = part
         self.log = log
         self.crashes = 0
-        self.restart_at: float | None = None
-        self.is_ready = False
         self._env = env
         self.start()
 
@@ -39,8 +37,9 @@ class Supervised:
         """Run the part's program, again if it ran before."""
         self.process = Process(self.part.argv, log=self.log, env=self._env)
         self.started_at = time.monotonic()
-        self.restart_at = None
+        self.restart_at: float | None = None
         self.is_ready = False
+        self.hindrance = ""
 
     def schedule_restart(self) -> float:
         """Note a crash; answer the seconds to wait, twice as many after each crash in a row."""
@@ -51,13 +50,15 @@ class Supervised:
         return delay
 
     def probe(self, http: httpx.Client) -> bool:
-        """Say whether the part can work now."""
+        """Say whether the part can work now; what it says hinders it is kept in `hindrance`."""
         if self.part.ready_url is None:
             return time.monotonic() - self.started_at > SETTLING_S
         try:
-            return http.get(self.part.ready_url).status_code == httpx.codes.OK
+            answer = http.get(self.part.ready_url)
         except httpx.HTTPError:
             return False
+        self.hindrance = "" if answer.is_success else _reason(answer)
+        return answer.is_success
 
 
 class Supervisor:
@@ -88,7 +89,7 @@ class Supervisor:
                 self._say(f"✓ {_titled(one)}: работает ({time.monotonic() - one.started_at:.0f} с)")
 
     def waiting_for(self) -> list[str]:
-        """Titles of the parts that are not up.
+        """Titles of the parts that are not up, with what each says hinders it.
 
         Raises `Misconfigured` with the end of its log for a part that keeps crashing before it ever came up.
         """
@@ -100,7 +101,11 @@ class Supervisor:
                     f"Не запускается {_titled(one)}. Конец журнала {one.log}:\n{words}\n"
                     "Проверьте установку: znayka doctor.",
                 )
-        return [_titled(one) for one in self._running if not one.is_ready]
+        return [
+            f"{_titled(one)}. {one.hindrance}" if one.hindrance else _titled(one)
+            for one in self._running
+            if not one.is_ready
+        ]
 
     def stop(self) -> None:
         """End every process and everything they started; those that do not end by themselves are killed."""
@@ -115,3 +120,15 @@ class Supervisor:
 
 def _titled(one: Supervised) -> str:
     return f"{one.part.title} ({one.part.name})"
+
+
+def _reason(answer: httpx.Response) -> str:
+    """The sentence in a refusal: `problem+json` has it in `detail`, OpenAI's shape in `error.message`."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return ""
+    if not isinstance(body, dict):
+        return ""
+    inner = body.get("error")
+    return str(body.get("detail") or (inner.get("message") if isinstance(inner, dict) else "") or "")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import docx
 from docx.document import Document
+from docx.enum.text import WD_BREAK
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 PDF_TIMEOUT_S = 120
@@ -49,7 +50,7 @@ def _lines(source: str) -> Iterator[str]:
 def _add_line(document: Document, line: str) -> None:
     marks, _, title = line.partition(" ")
     if line == ">>>":
-        document.add_page_break()
+        document.add_paragraph().add_run().add_break(WD_BREAK.PAGE)
     elif marks in {"#", "##"}:
         document.add_heading(title, level=len(marks))
     else:

@@ -1,4 +1,4 @@
-"""The table of settings in docs/configuration.md, made from `core.settings`: `--write` renews it, otherwise it is checked."""
+"""The table in docs/configuration.md, made from `core.settings`: `--write` renews it, or it is checked."""
 
 from __future__ import annotations
 
