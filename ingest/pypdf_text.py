@@ -1,0 +1,82 @@
+"""The text layer of a PDF as pypdf reads it. The only module that knows pypdf."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from pypdf import PdfReader
+
+_log = logging.getLogger(__name__)
+_PAGE_CPU_S = 10.0
+
+
+class PypdfText:
+    """Pages of one file, asked for one at a time.
+
+    A page that pypdf cannot read, or not within its share of processor time, is None: the caller has a second parser,
+    so no fault of this one is worth more than a line in the log.
+    """
+
+    def __init__(self, path: Path, *, cpu_s: float) -> None:
+        logging.getLogger("pypdf").setLevel(logging.CRITICAL)
+        self._left_s = cpu_s
+        self._reader: PdfReader | None = None
+        self._reader = self._open(path)
+
+    def text(self, index: int) -> str | None:
+        """Text of page `index`, counted from 0."""
+        reader = self._reader
+        if reader is None or self._left_s <= 0:
+            return None
+        with self._survived(f"page {index}"):
+            return reader.pages[index].extract_text()
+        return None
+
+    def _open(self, path: Path) -> PdfReader | None:
+        with self._survived("opening"):
+            reader = PdfReader(path)
+            return reader if len(reader.pages) else None
+        return None
+
+    @contextmanager
+    def _survived(self, what: str) -> Iterator[None]:
+        started = time.process_time()
+        try:
+            with _cpu_limit(min(_PAGE_CPU_S, self._left_s)):
+                yield
+        except _OutOfTime:
+            _log.info("pypdf gives up: %s takes too long", what)
+        except Exception:  # noqa: BLE001 - a broken file raises anything here, and the second parser takes over
+            _log.debug("pypdf gives up: %s", what, exc_info=True)
+        finally:
+            self._left_s -= time.process_time() - started
+
+
+class _OutOfTime(BaseException):
+    """Not an Exception, because pypdf swallows those."""
+
+
+@contextmanager
+def _cpu_limit(seconds: float) -> Iterator[None]:
+    """Raise `_OutOfTime` after so many seconds of processor time; signals reach the main thread only."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        raise _OutOfTime
+
+    previous = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, previous)
