@@ -16,7 +16,7 @@ OnProgress = Callable[[int, int], None]
 class Reader(Protocol):
     """Turns a file into text."""
 
-    def __call__(self, path: Path, limits: Limits, on_progress: OnProgress) -> ParsedDocument:
+    def __call__(self, path: Path, limits: Limits, on_progress: OnProgress, /) -> ParsedDocument:
         """Read the file at `path`, whose type is already known from its content.
 
         Raises `UnreadableDocument` with a reason that is true and says what to do.

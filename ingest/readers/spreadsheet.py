@@ -1,0 +1,52 @@
+"""Excel workbooks (XLSX): a page a sheet, with the values that Excel saved for formulas."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+from openpyxl.utils.exceptions import InvalidFileException
+
+from core.types import ParsedDocument
+from ingest.limits import Limits
+from ingest.media_type import XLSX
+from ingest.readers.contract import OnProgress
+from ingest.readers.ooxml import Package
+from ingest.readers.sheet_page import sheet_page
+from ingest.readers.sheet_values import shown
+from ingest.reasons import damaged, too_much_text
+
+_KIND = "книга Excel"
+
+
+def read(path: Path, limits: Limits, on_progress: OnProgress) -> ParsedDocument:
+    """Give one page a sheet; its number is the sheet's place in the workbook."""
+    with Package(path, limits, _KIND):
+        pass  # checks for a password, a broken archive and the size inside, in that order
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
+        sheets = book.worksheets
+        pages = []
+        for number, sheet in enumerate(sheets, 1):
+            pages.append(sheet_page(number, sheet.title, list(_rows(sheet, limits))))
+            on_progress(number, len(sheets))
+        book.close()
+    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, TypeError, SyntaxError) as exc:
+        raise damaged(_KIND) from exc
+    return ParsedDocument(XLSX, tuple(pages))
+
+
+def _rows(sheet: Any, limits: Limits) -> Iterator[list[str]]:
+    """Rows as they are written: the size that the file declares is often wrong, and may be a million blanks."""
+    sheet.reset_dimensions()
+    chars = 0
+    for cells in sheet.iter_rows():
+        row = [shown(cell.value, getattr(cell, "number_format", "General")) for cell in cells]
+        chars += sum(map(len, row))
+        if chars > limits.output_chars:
+            raise too_much_text(limits)
+        if any(row):
+            yield row
