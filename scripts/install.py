@@ -70,6 +70,7 @@ def _install_torch(version: str) -> None:
         "--torch-backend=cpu",
         f"torch=={version}",
     ]
+    say("→ Ищу сборку PyTorch для процессора")
     if _works([*wanted, "--dry-run"]):
         run_step("Ставлю PyTorch, сборка для процессора", wanted, log=LOG)
     else:
