@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import io
 import json
 import socket
 import threading
@@ -39,6 +40,7 @@ class Double:
     queue: int = 0
     pause_s: float = 0.0
     busy: int | None = None
+    pages: list[str] = field(default_factory=lambda: [PAGE])
     hung_up: threading.Event = field(default_factory=threading.Event)
 
     def add(self, name: str, *, collection: str = "default", status: str = "ready", **more: Any) -> dict[str, Any]:
@@ -124,16 +126,14 @@ def _add_documents(app: FastAPI, double: Double) -> None:
 def _add_pages(app: FastAPI, double: Double) -> None:
     @app.get("/v1/documents/{document_id}/pages/{page}")
     def page_text(document_id: str, page: int) -> Any:
-        if document_id not in double.documents:
-            return problem(404, "not_found", "Такого документа нет.")
-        return {"page": page, "position": page, "text": PAGE}
+        if document_id not in double.documents or page > len(double.pages):
+            return problem(404, "not_found", "Такой страницы нет.")
+        return {"page": page, "position": page - 1, "text": double.pages[page - 1]}
 
     @app.get("/v1/documents/{document_id}/pages/{page}/image")
     def page_image(document_id: str, page: int, quote: str = "", width_px: int = 1000) -> Response:
         if double.documents[document_id]["media_type"] != "application/pdf":
             return problem(415, "no_image", "У этого документа нет изображений страниц.")
-        import io
-
         png = io.BytesIO()
         Image.new("RGB", (width_px, width_px * 14 // 10), "white").save(png, "PNG")
         return Response(png.getvalue(), media_type="image/png")

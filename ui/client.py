@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict
@@ -47,10 +48,13 @@ class Client:
     """One API, one key. Safe to share between threads; `ask` and `chat` run in the caller's event loop."""
 
     def __init__(self, url: str, key: str) -> None:
-        self._url = url
-        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         # A company's proxy settings must not catch the calls to our own service.
-        self._http = httpx.Client(base_url=url, headers=self._headers, timeout=CALL_TIMEOUT, trust_env=False)
+        self._connection: dict[str, Any] = {
+            "base_url": url,
+            "headers": {"Authorization": f"Bearer {key}"} if key else {},
+            "trust_env": False,
+            "verify": ssl.create_default_context(),
+        }
 
     def documents(
         self, *, name: str = "", collection: str = "", cursor: str | None = None, limit: int = 20
@@ -159,8 +163,9 @@ class Client:
         return names[1]
 
     def _call(self, method: str, path: str, **options: Any) -> httpx.Response:
-        with _transport_errors():
-            answer = self._http.request(method, path, **options)
+        # A connection a call, so that there is nothing to close; on the way to our own service it costs little.
+        with _transport_errors(), httpx.Client(timeout=CALL_TIMEOUT, **self._connection) as http:
+            answer = http.request(method, path, **options)
         if answer.is_error:
             raise refusal(answer)
         return answer
@@ -169,9 +174,7 @@ class Client:
     async def _stream(self, path: str, body: Mapping[str, Any]) -> AsyncIterator[AsyncIterator[str]]:
         with _transport_errors():
             async with (
-                httpx.AsyncClient(
-                    base_url=self._url, headers=self._headers, timeout=ANSWER_TIMEOUT, trust_env=False
-                ) as http,
+                httpx.AsyncClient(timeout=ANSWER_TIMEOUT, **self._connection) as http,
                 http.stream("POST", path, json=body) as answer,
             ):
                 if answer.is_error:
