@@ -28,8 +28,11 @@ if TYPE_CHECKING:
     from retrieval.embedding.encoder import Weights
 
 # Raise it when the conversion below changes, so that kept results of the older one are made again.
-CONVERSION = 1
+CONVERSION = 2
 BATCH = 16
+# How much of the activations' outliers smoothing moves into the weights. nncf's default of 0.95 costs e5 twice the
+# error: on Russian questions a cosine to float32 of 0.9978 instead of 0.9989.
+SMOOTHING = 0.7
 INT8_FLAGS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8", "i8mm"})
 
 log = logging.getLogger(__name__)
@@ -61,7 +64,7 @@ class OpenVinoEncoder:
             return cls(weights, build_once(target, lambda aside: _convert_apart(weights, aside)), threads=threads)
         except ServiceError:
             raise
-        except Exception as exc:  # noqa: BLE001 - whatever the converter or the runtime trips over, the way out is one
+        except Exception as exc:
             raise Misconfigured(
                 "embedding_backend",
                 f"OpenVINO не может выполнить модель эмбеддингов {weights.name}: {exc}. "
@@ -187,9 +190,18 @@ def convert(folder: Path, target: Path, is_int8: bool) -> None:
 
 def _quantise(model: Any, tokenizer: Any, max_tokens: int) -> Any:
     import nncf
+    from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters, AdvancedSmoothQuantParameters
 
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_tokens)
     texts = files(__package__).joinpath("calibration.txt").read_text(encoding="utf-8").splitlines()
     dataset = nncf.Dataset(texts, lambda text: _batch([tokenizer.encode(text).ids]))
-    return nncf.quantize(model, dataset, model_type=nncf.ModelType.TRANSFORMER, subset_size=len(texts))
+    return nncf.quantize(
+        model,
+        dataset,
+        model_type=nncf.ModelType.TRANSFORMER,
+        subset_size=len(texts),
+        advanced_parameters=AdvancedQuantizationParameters(
+            smooth_quant_alphas=AdvancedSmoothQuantParameters(matmul=SMOOTHING)
+        ),
+    )
