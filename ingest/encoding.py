@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import math
 import re
+from collections.abc import Mapping
 from itertools import islice, pairwise
 from types import MappingProxyType
 
@@ -20,6 +21,7 @@ _BOMS = (
 # How much likelier than cp1251 (in nats) a text must be to be read otherwise: Mac files are rare in Russian offices,
 # and differ from cp1251 in capitals and «я» alone.
 _CYRILLIC = MappingProxyType({"cp1251": 0.0, "koi8-r": 2.0, "cp866": 2.0, "mac-cyrillic": 8.0})
+_ARCHIVE_NAMES = MappingProxyType({"cp866": 0.0, "cp1251": 2.0})
 _SAMPLE_BYTES = 65536
 _SAMPLE_WORDS = 400
 _WORD = re.compile(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*")
@@ -47,7 +49,7 @@ def detect(data: bytes) -> str:
     for bom, codec in _BOMS:
         if data.startswith(bom):
             return codec
-    return _utf16(data) or _utf8(data) or _cyrillic(data) or _western(data)
+    return _utf16(data) or _utf8(data) or _cyrillic(data, _CYRILLIC) or _western(data)
 
 
 def decode(data: bytes, declared: str | None = None) -> str:
@@ -59,6 +61,11 @@ def decode(data: bytes, declared: str | None = None) -> str:
     if declared and not codec.startswith("utf") and _reads(data, declared):
         codec = declared
     return data.decode(codec, errors="replace").removeprefix("\ufeff")
+
+
+def decode_name(data: bytes) -> str:
+    """Read a file name out of an archive that does not say its encoding: Windows writes cp866, some programs cp1251."""
+    return data.decode(_utf8(data) or _cyrillic(data, _ARCHIVE_NAMES) or "cp866", errors="replace")
 
 
 def _reads(data: bytes, codec: str) -> bool:
@@ -92,10 +99,10 @@ def _utf8(data: bytes) -> str | None:
     return "utf-8"
 
 
-def _cyrillic(data: bytes) -> str | None:
+def _cyrillic(data: bytes, costs: Mapping[str, float]) -> str | None:
     words = [match.group() for match in islice(_WORD.finditer(data), _SAMPLE_WORDS)]
-    scores = {codec: _score([word.decode(codec, errors="replace") for word in words]) for codec in _CYRILLIC}
-    best = max(scores, key=lambda codec: scores[codec] - _CYRILLIC[codec])
+    scores = {codec: _score([word.decode(codec, errors="replace") for word in words]) for codec in costs}
+    best = max(scores, key=lambda codec: scores[codec] - costs[codec])
     letters = sum(byte > 127 for word in words for byte in word)
     return best if scores[best] > _RUSSIAN_MIN * letters else None
 

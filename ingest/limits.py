@@ -10,7 +10,10 @@ from core.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of parsing one document; units stand in the names."""
+    """Bounds of parsing one document; units stand in the names.
+
+    `archive_depth` counts archives and letters in each other: at 2, an archive in an archive is read, a third is not.
+    """
 
     timeout_s: float = 600.0
     cpu_s: int = 300
@@ -19,6 +22,7 @@ class Limits:
     max_pages: int = 5000
     archive_max_bytes: int = 500 * 2**20
     archive_max_files: int = 2000
+    archive_depth: int = 2
     ocr_page_timeout_s: float = 120.0
 
     @classmethod

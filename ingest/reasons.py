@@ -95,3 +95,10 @@ def too_large_inside(limits: Limits) -> UnreadableDocument:
         "too_large_unpacked",
         f"В распакованном виде файл занимает больше {limits.archive_max_bytes >> 20} МБ. Разделите его на части.",
     )
+
+
+def too_many_inside(limits: Limits) -> UnreadableDocument:
+    """More files in an archive than `limits.archive_max_files`."""
+    return UnreadableDocument(
+        "too_many_files", f"В архиве больше {limits.archive_max_files} файлов. Разделите его на части."
+    )

@@ -15,7 +15,6 @@ from ingest.limits import Limits
 from ingest.media_type import HTML
 from ingest.readers.contract import OnProgress
 from ingest.readers.page_text import PageText
-from ingest.reasons import no_text
 
 _DECLARED = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w-]+)|<\?xml[^>]+encoding=[\"']([\w-]+)", re.I)
 _DROPPED = frozenset(
@@ -34,28 +33,27 @@ _SPACE = re.compile(r"[ \t\r\n\f]+")
 
 def read(path: Path, _limits: Limits, _on_progress: OnProgress) -> ParsedDocument:
     """Give the text as one page without a number."""
-    return ParsedDocument(HTML, (page_text(path.read_bytes()).page(None),))
+    text = PageText()
+    lay_out(path.read_bytes(), text)
+    return ParsedDocument(HTML, (text.page(None),))
 
 
-def page_text(data: bytes, charset: str | None = None) -> PageText:
-    """Lay out a page. `charset` is what the transport said (an e-mail's header); the page's own word comes next."""
+def lay_out(data: bytes, text: PageText, charset: str | None = None) -> None:
+    """Add a page to `text`. `charset` is what a letter's header said; the page's own word comes next."""
     match = _DECLARED.search(data, 0, 4096)
     declared = next((group.decode() for group in match.groups() if group), None) if match else None
-    source = decode(data, charset or declared)
+    source = decode(data, charset or declared).encode("utf-8", errors="replace")
     parser = etree.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True, huge_tree=True)
-    root = etree.fromstring(source.encode("utf-8", errors="replace"), parser)
-    if root is None:
-        raise no_text()
-    layout = _Layout()
-    layout.walk(root)
-    return layout.text
+    root = etree.fromstring(source, parser) if source.strip() else None
+    if root is not None:
+        _Layout(text).walk(root)
 
 
 class _Layout:
     """Blocks of a page in reading order; inline text gathers in `_line` until a block begins or ends."""
 
-    def __init__(self) -> None:
-        self.text = PageText()
+    def __init__(self, text: PageText) -> None:
+        self.text = text
         self._line: list[str] = []
         self._mark = ""
         self._list_numbers: list[int | None] = []

@@ -89,13 +89,15 @@ def _without_blanks(rows: list[list[str]]) -> list[list[str]]:
     return [[row[i] if i < len(row) else "" for i in written] for row in rows if any(row)]
 
 
-def shifted(page: Page, number: int | None, title: str) -> Page:
-    """Put `title` over `page` as its outermost heading and renumber it; the page's own headings go one level down."""
+def under_title(page: Page, title: str) -> Page:
+    """Put `title` over `page` as its outermost heading, its own going one level down; a blank page stays blank."""
     line = clean_line(title)
+    if not (page.text.strip() and line):
+        return page
     lead = f"{line}\n\n"
     by = len(lead)
     headings = (Heading(0, 1, line), *(Heading(h.start + by, h.level + 1, h.title) for h in page.headings))
     tables = tuple(
         Table(t.start + by, t.end + by, t.header, tuple(start + by for start in t.row_starts)) for t in page.tables
     )
-    return Page(number, lead + page.text, headings, tables)
+    return Page(page.number, lead + page.text, headings, tables)
