@@ -106,11 +106,15 @@ def check_readiness(settings: Settings) -> Finding:
         return warning("Готовность", f"сервис по адресу {settings.api_url} не отвечает", START)
     if answer.is_success:
         return ok("Готовность", "все части работают")
+    failing = "; ".join(f"{name}: {said}" for name, said in _parts_of(answer).items() if said != "ok")
+    return error("Готовность", failing or answer.text[:300], f"посмотрите журналы в {settings.data_dir / 'logs'}")
+
+
+def _parts_of(answer: httpx.Response) -> dict[str, str]:
     try:
-        detail = str(answer.json().get("detail") or answer.text)
-    except ValueError:
-        detail = answer.text
-    return error("Готовность", detail[:300], f"посмотрите журналы в {settings.data_dir / 'logs'}")
+        return dict(answer.json()["parts"])
+    except (ValueError, KeyError, TypeError):
+        return {}
 
 
 def _check_part(part: Part) -> Finding:

@@ -12,8 +12,8 @@ import sys
 import venv
 from pathlib import Path
 
-from llama_wheel import provide_wheel
-from machine import FREE_DISK_GB, Missing, cache_dir, require_disk, require_venv
+from llama_wheel import kept_wheel, provide_wheel
+from machine import FREE_DISK_GB, Missing, cache_dir, require_compiler, require_disk, require_venv
 from steps import StepFailed, run_step, say
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,12 +45,15 @@ def _install(purpose: str) -> None:
     require_venv()
     require_disk(ROOT, FREE_DISK_GB)
     require_disk(cache_dir(), 1.0)
+    llama = _pinned("llama_cpp_python")
+    if kept_wheel(llama) is None:
+        require_compiler()
     STAMP.unlink(missing_ok=True)
     if not _has_pip():
         say("→ Создаю виртуальное окружение .venv")
         venv.create(VENV, with_pip=True, clear=True)
     _install_torch(_pinned("torch"))
-    wheel = provide_wheel(_pinned("llama_cpp_python"), python=PYTHON, log=LOG)
+    wheel = provide_wheel(llama, python=PYTHON, log=LOG)
     _pip("Ставлю движок модели", str(wheel))
     extra = "[test]" if purpose == "test" else ""
     _pip("Ставлю остальные пакеты", "--editable", f"{ROOT}{extra}")

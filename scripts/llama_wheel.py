@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from machine import cache_dir, cpu_fingerprint, require_compiler
+from machine import cache_dir, cpu_fingerprint
 from steps import run_step
 
 # Everything but the library itself is left out: 5 minutes on two cores instead of 16.
@@ -22,18 +22,20 @@ def wheel_folder(version: str) -> Path:
     return cache_dir() / "wheels" / f"llama-cpp-python-{version}-{python}-{cpu_fingerprint()}"
 
 
+def kept_wheel(version: str) -> Path | None:
+    """The wheel made earlier, if there is one."""
+    return next(iter(sorted(wheel_folder(version).glob("*.whl"))), None)
+
+
 def provide_wheel(version: str, *, python: Path, log: Path) -> Path:
     """Return the kept wheel; compile it first when there is none.
 
     Raises:
-        Missing: a build tool is absent.
         StepFailed: the compiler gave up; the message holds its last words.
     """
     folder = wheel_folder(version)
-    kept = sorted(folder.glob("*.whl"))
-    if kept:
-        return kept[0]
-    require_compiler()
+    if kept := kept_wheel(version):
+        return kept
     made = folder.with_name(f"{folder.name}.{os.getpid()}")
     run_step(
         f"Собираю llama-cpp-python {version} под этот процессор (один раз, обычно 5–15 минут)",
