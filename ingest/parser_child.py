@@ -14,7 +14,6 @@ import select
 import shutil
 import signal
 import sys
-import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
@@ -42,9 +41,9 @@ def parse(arguments: dict[str, Any], limits: Limits, on_progress: OnProgress) ->
 
 
 def render_page(arguments: dict[str, Any], _limits: Limits, _on_progress: OnProgress) -> bytes:
-    """Draw a page with the quote marked; gives the bytes of a PNG."""
+    """Draw a page with the quote marked; gives a PNG."""
     render = cast(Callable[..., bytes], import_module("ingest.page_image").render)
-    return render(Path(arguments.pop("path")), **arguments)
+    return render(Path(arguments["path"]), **{name: value for name, value in arguments.items() if name != "path"})
 
 
 JOBS: MappingProxyType[str, Job] = MappingProxyType({"parse": parse, "render_page": render_page})
@@ -53,10 +52,10 @@ JOBS: MappingProxyType[str, Job] = MappingProxyType({"parse": parse, "render_pag
 def main() -> None:
     """Serve requests from standard input until it closes."""
     logging.basicConfig(level=logging.WARNING)
-    limits = Limits(**json.loads(sys.argv[1]))
+    folder, limits = Path(sys.argv[1]), Limits(**json.loads(sys.argv[2]))
     _limit_resources(limits)
     requests, replies = 0, _claim_stdout()
-    threading.Thread(target=_die_with_parent, args=(requests,), daemon=True).start()
+    threading.Thread(target=_die_with_parent, args=(requests, folder), daemon=True).start()
     frames.send(replies, Kind.READY)
     while True:
         try:
@@ -102,7 +101,7 @@ def _claim_stdout() -> int:
     return replies
 
 
-def _die_with_parent(requests: int) -> None:
+def _die_with_parent(requests: int, folder: Path) -> None:
     """Kill the whole process group once the parent's end of the pipe closes, programs started for a document included.
 
     Not PR_SET_PDEATHSIG: it fires when the parent's *thread* ends, and reaches the child alone.
@@ -110,13 +109,13 @@ def _die_with_parent(requests: int) -> None:
     poll = select.poll()
     poll.register(requests, 0)
     poll.poll()
-    shutil.rmtree(tempfile.gettempdir(), ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
-def argument_of(limits: Limits) -> str:
-    """The command-line argument that `main` reads the limits from."""
-    return json.dumps(asdict(limits))
+def command(folder: str, limits: Limits) -> list[str]:
+    """The command that starts a child; what it leaves in `folder` goes when it ends."""
+    return [sys.executable, "-m", "ingest.parser_child", folder, json.dumps(asdict(limits))]
 
 
 if __name__ == "__main__":

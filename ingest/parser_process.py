@@ -7,27 +7,26 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import psutil
 
-from core.errors import Misconfigured, ServiceError, UnreadableDocument, UnsupportedType
+from core.errors import Misconfigured, NotFound, ServiceError, UnreadableDocument, UnsupportedType
 from ingest import frames, reasons
 from ingest.frames import Kind
 from ingest.limits import Limits
-from ingest.parser_child import argument_of
+from ingest.parser_child import command
 from ingest.readers.contract import OnProgress
 
 _START_TIMEOUT_S = 120.0
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "VIRTUAL_ENV", "TESSDATA_PREFIX", "TZ")
-_ERRORS: Mapping[str, type[ServiceError]] = {
-    "UnsupportedType": UnsupportedType,
-    "UnreadableDocument": UnreadableDocument,
-}
+_ERRORS: Mapping[str, type[ServiceError]] = MappingProxyType(
+    {error.__name__: error for error in (UnreadableDocument, UnsupportedType, NotFound)}
+)
 
 
 class ParserProcess:
@@ -38,7 +37,7 @@ class ParserProcess:
         self._limits = limits
         self._folder = tempfile.mkdtemp(prefix="znayka-parser-")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "ingest.parser_child", argument_of(limits)],
+            command(self._folder, limits),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=self._folder,
@@ -75,7 +74,7 @@ class ParserProcess:
         deadline = time.monotonic() + self._limits.timeout_s
         try:
             frames.send(self._requests, Kind.REQUEST, json.dumps({"job": job, "arguments": arguments}).encode())
-            return self._answer(deadline, on_progress)
+            kind, payload = self._answer(deadline, on_progress)
         except TimeoutError as exc:
             self.kill()
             raise reasons.too_slow(self._limits) from exc
@@ -84,6 +83,13 @@ class ParserProcess:
             raise reasons.too_much_text(self._limits) from exc
         except (EOFError, BrokenPipeError) as exc:
             raise self._death() from exc
+        except BaseException:  # `on_progress` refused to go on, or we are being stopped: the child is in mid-job
+            self.kill()
+            raise
+        if kind is Kind.ERROR:
+            value = json.loads(payload)
+            raise _ERRORS.get(value["type"], UnreadableDocument)(value["code"], value["detail"])
+        return payload
 
     def kill(self) -> None:
         """End the child and all that it started, and remove what it left on the disk."""
@@ -95,16 +101,13 @@ class ParserProcess:
                 stream.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _answer(self, deadline: float, on_progress: OnProgress) -> bytes:
+    def _answer(self, deadline: float, on_progress: OnProgress) -> tuple[Kind, bytes]:
         max_bytes = 8 * self._limits.output_chars + 2**26
         while True:
             kind, payload = frames.receive(self._replies, max_bytes=max_bytes, deadline=deadline)
-            if kind is Kind.RESULT:
-                return payload
-            value = json.loads(payload)
-            if kind is Kind.ERROR:
-                raise _ERRORS.get(value["type"], UnreadableDocument)(value["code"], value["detail"])
-            on_progress(*value)
+            if kind is not Kind.PROGRESS:
+                return kind, payload
+            on_progress(*json.loads(payload))
 
     def _death(self) -> UnreadableDocument:
         """Wait for the child, whose pipe has closed, and say what it died of."""
