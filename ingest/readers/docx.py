@@ -71,18 +71,18 @@ class _Story:
                 self.text.paragraph(f"{number}. {text}")
 
     def _paragraph(self, paragraph: Element) -> None:
-        text = _text(paragraph)
+        text, label = _text(paragraph), self._label(paragraph)
         if text.strip() and not self._styles.is_contents(paragraph):
-            text = f"{self._label(paragraph)} {text}".strip()
             level = self._styles.heading_level(paragraph)
             if level is None:
-                self.text.paragraph(text)
+                self.text.paragraph(f"{label} {text}".strip())
             else:
-                self.text.heading(text, level)
+                self.text.heading(f"{label} {text}", level)
         for box in _text_boxes(paragraph):
             self.add(box)
 
     def _label(self, paragraph: Element) -> str:
+        """Ask once a paragraph, blank ones too: they count."""
         place = self._styles.list_place(paragraph)
         return self._numbering.next_label(place) if place else ""
 
@@ -101,7 +101,8 @@ class _Story:
         return ["" if _is_continued(cell) else self._cell_text(cell), *[""] * min(columns - 1, 100)]
 
     def _cell_text(self, cell: Element) -> str:
-        return " ".join(f"{self._label(p)} {_text(p)}".strip() for p in cell.iter("p") if _text(p).strip())
+        """All paragraphs on one line; a numbered one may be blank, as in a column of row numbers."""
+        return " ".join(f"{self._label(paragraph)} {_text(paragraph)}" for paragraph in cell.iter("p"))
 
 
 def _blocks(container: Element) -> Iterator[Element]:
