@@ -7,28 +7,19 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import Executor
 from contextlib import aclosing
-from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
 from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
 
-from core.types import Answer, Citation, Passage, Principal, Timings, Turn
+from core.types import Answer, Citation, Passage, Principal, Timings
 from generation.citations import Statement
 from generation.events import AnswerEvent, Done, Sources, Token
 from generation.prompt import retrieval_query
 from generation.refusal import NO_DOCUMENTS, NOT_FOUND
+from generation.request import AnswerRequest
 
-
-@dataclass(frozen=True, slots=True)
-class AnswerRequest:
-    """A question and who asks it; `top_k` passages are searched for in `collection`."""
-
-    question: str
-    principal: Principal
-    collection: str = "default"
-    history: tuple[Turn, ...] = ()
-    top_k: int = 6
+__all__ = ["AnswerRequest", "Answerer", "Found", "Search", "Writer"]
 
 
 class Found(Protocol):
@@ -56,7 +47,7 @@ class Writer(Protocol):
     def write(
         self, request: AnswerRequest, passages: tuple[Passage, ...], heard: Callable[[], None]
     ) -> AsyncGenerator[Statement]:
-        """Give checked statements as they come; none where the passages hold no answer. Call `heard` at the first token."""
+        """Give checked statements as they come, none when the passages hold no answer; call `heard` at each token."""
 
 
 class Answerer:

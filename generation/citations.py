@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from core.types import Citation, Passage
 
 QUOTE_MAX_CHARS = 300
+_DOUBLED_STOP = re.compile(r"(?<!\.)(\.)\.(?=\s*$)")
+_ABBREVIATED_END = re.compile(r"\b[^\W\d_]{1,3}\.$")
 _MARK = re.compile(r"\s*[\[【](?:\s*\d{1,3}\s*[,;]?)+[\]】]")
 
 
@@ -66,17 +68,17 @@ def marked_numbers(text: str) -> tuple[int, ...]:
 
 
 def without_marks(text: str) -> str:
-    """`text` with every `[n]` and the space before it taken out."""
-    return _MARK.sub("", text)
+    """`text` with every `[n]` and the space before it taken out, and the full stop that stood on both sides once."""
+    return _DOUBLED_STOP.sub(r"\1", _MARK.sub("", text))
 
 
 def with_marks(text: str, numbers: Sequence[int]) -> str:
     """`text` with `[n]` for each number before its last full stop: «Срок — пять дней [1].»"""
     marks = "".join(f"[{n}]" for n in numbers)
     body = text.rstrip()
-    closing = re.search(r"[.!?…;:]*$", body)
-    at = closing.start() if closing else len(body)
-    return f"{body[:at]} {marks}{body[at:]}" if marks else body
+    # The stop of an abbreviation or an initial belongs to its word.
+    end = len(body) if _ABBREVIATED_END.search(body) else len(body.rstrip(".!?…;:"))
+    return f"{body[:end]} {marks}{body[end:]}" if marks else body
 
 
 def shorten(quote: Quote, around: int) -> Quote:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Literal
+from typing import Literal, cast
 
 import httpx
 import openai
@@ -77,14 +77,15 @@ class LanguageModel:
         """The model as a step of a chain: messages in, pieces of text out."""
         return self._chat | StrOutputParser()
 
-    async def stream_chat(self, messages: Sequence[BaseMessage]) -> AsyncIterator[str]:
+    async def stream_chat(self, messages: Sequence[BaseMessage]) -> AsyncGenerator[str]:
         """Give the reply piece by piece. Closing the iterator closes the connection, which stops the model."""
-        async with model_errors(), aclosing(self._chat.astream(list(messages))) as pieces:  # type: ignore[type-var]
+        stream = cast("AsyncGenerator[str]", self.as_runnable().astream(list(messages)))
+        async with model_errors(), aclosing(stream) as pieces:
             async for piece in pieces:
-                if piece.text:
-                    yield str(piece.text)
+                if piece:
+                    yield piece
 
-    async def stream_completion(self, prompt: str, *, max_tokens: int, stop: Sequence[str]) -> AsyncIterator[str]:
+    async def stream_completion(self, prompt: str, *, max_tokens: int, stop: Sequence[str]) -> AsyncGenerator[str]:
         """Continue `prompt` as it stands, without any chat format, piece by piece."""
         async with model_errors():
             completion = await self.client.completions.create(

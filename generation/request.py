@@ -1,0 +1,18 @@
+"""What an answer is asked for with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.types import Principal, Turn
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRequest:
+    """A question and who asks it; `top_k` passages are searched for in `collection`."""
+
+    question: str
+    principal: Principal
+    collection: str = "default"
+    history: tuple[Turn, ...] = ()
+    top_k: int = 6
