@@ -9,7 +9,7 @@ say() { echo "== $1"; }
 say "formatting";   "$bin/ruff" format --check .
 say "lint";         "$bin/ruff" check .
 say "types";        "$bin/mypy"
-                    MYPYPATH=scripts "$bin/mypy" --strict scripts
+                    MYPYPATH=scripts "$bin/mypy" --strict scripts docker/healthcheck.py
 say "import rules"; "$bin/lint-imports"
 say "settings table"; "$bin/python" scripts/settings_table.py
 say "secrets and machine paths"
