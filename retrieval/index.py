@@ -1,0 +1,162 @@
+"""The index file: FAISS beside a manifest, complete or absent, checked before it is read. The only user of faiss.
+
+Derived from the database and never needed for a right answer: whoever finds a file damaged searches without it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+log = logging.getLogger(__name__)
+
+Ids = NDArray[np.int64]
+Vectors = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What stands beside an index file: which state of the database it holds, and the file's own SHA-256."""
+
+    generation: int
+    revision: int
+    fingerprint: str
+    dimension: int
+    count: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """The state of the database that an index file is written from; `fingerprint` names the vectors' model."""
+
+    generation: int
+    revision: int
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """Passages by falling score; both arrays are (n)."""
+
+    ids: Ids
+    scores: Vectors
+
+
+class IndexFile:
+    """A loaded index: exact search by inner product over `ids` (n), in the order they were written."""
+
+    def __init__(self, manifest: Manifest, index: Any) -> None:
+        self.manifest = manifest
+        self.ids: Ids = faiss.vector_to_array(index.id_map).astype(np.int64)
+        self._index = index  # keeps the flat index below alive
+        self._flat = faiss.downcast_index(index.index)
+
+    def search(self, query: Vectors, limit: int, allowed: Mask) -> Hits:
+        """Return the `limit` nearest of the allowed passages; `allowed` is (n), `query` (dimension)."""
+        # The library keeps a bare pointer to this buffer while it searches.
+        bitmap = np.packbits(allowed, bitorder="little")
+        chosen = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bitmap))
+        scores, rows = self._flat.search(query[np.newaxis], limit, params=chosen)
+        is_found = rows[0] >= 0
+        return Hits(self.ids[rows[0][is_found]], scores[0][is_found])
+
+    def vectors(self, rows: Ids) -> Vectors:
+        """Return the vectors that stand at `rows` of `ids`, (len(rows), dimension)."""
+        found: Vectors = self._flat.reconstruct_batch(rows)
+        return found
+
+
+def write_index(folder: Path, edition: Edition, ids: Ids, vectors: Vectors) -> Manifest:
+    """Write the file and then the manifest of a generation, each aside, synced and renamed.
+
+    `ids` (n) and `vectors` (n, d) belong together. The manifest comes last: where it is, the file is complete.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    index = faiss.IndexIDMap2(faiss.IndexFlatIP(max(1, vectors.shape[1])))
+    if len(ids):
+        index.add_with_ids(np.ascontiguousarray(vectors, np.float32), np.ascontiguousarray(ids, np.int64))
+    target = _index_path(folder, edition.generation)
+    aside = target.with_suffix(".tmp")
+    faiss.write_index(index, str(aside))
+    manifest = Manifest(**asdict(edition), dimension=index.d, count=len(ids), sha256=_sha256(aside))
+    _put_in_place(aside, target)
+    listing = _manifest_path(folder, edition.generation)
+    aside = listing.with_suffix(".json.tmp")
+    aside.write_text(json.dumps(asdict(manifest)), encoding="utf-8")
+    _put_in_place(aside, listing)
+    return manifest
+
+
+def read_index(folder: Path, generation: int) -> IndexFile | None:
+    """Load a generation if it is there and undamaged; otherwise log why not and return None."""
+    manifest = _checked(folder, generation)
+    if manifest is None:
+        return None
+    try:
+        return IndexFile(manifest, faiss.read_index(str(_index_path(folder, generation))))
+    except RuntimeError as exc:
+        log.warning("index %d cannot be read: %s", generation, exc)
+        return None
+
+
+def is_intact(folder: Path, generation: int) -> bool:
+    """Say whether the files of a generation are there and the hash is right, without loading them."""
+    return _checked(folder, generation) is not None
+
+
+def remove_older(folder: Path, generation: int) -> None:
+    """Remove the files of earlier generations and whatever a killed writer left of them."""
+    for path in folder.glob("*"):
+        number = path.name.split(".")[0]
+        if number.isdecimal() and int(number) < generation:
+            path.unlink(missing_ok=True)
+
+
+def _checked(folder: Path, generation: int) -> Manifest | None:
+    """Return the manifest when the file is what it says. A flipped bit would load silently: the hash comes first."""
+    try:
+        manifest = Manifest(**json.loads(_manifest_path(folder, generation).read_text(encoding="utf-8")))
+        if _sha256(_index_path(folder, generation)) != manifest.sha256 or manifest.generation != generation:
+            raise ValueError("the hash is wrong")
+    except (OSError, ValueError, TypeError) as exc:
+        log.warning("index %d is missing or damaged: %s", generation, exc)
+        return None
+    return manifest
+
+
+def _index_path(folder: Path, generation: int) -> Path:
+    return folder / f"{generation}.faiss"
+
+
+def _manifest_path(folder: Path, generation: int) -> Path:
+    return folder / f"{generation}.json"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _put_in_place(aside: Path, target: Path) -> None:
+    _sync(aside)
+    aside.replace(target)
+    _sync(target.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
