@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx
 
@@ -28,11 +28,13 @@ LOG_LINES = 30
 class Service:
     """Runs parts of the service while the `with` block lasts; further settings by name, as `Settings` has them."""
 
-    def __init__(self, data_dir: Path, parts: Iterable[str] = EVERY_PART, **settings: object) -> None:
+    def __init__(self, data_dir: Path, parts: Iterable[str] = EVERY_PART, **settings: Any) -> None:
         names = ("api_port", "ui_port", "llm_port")
-        chosen = dict(zip(names, free_ports(len(names)), strict=True)) | {"data_dir": data_dir} | settings
+        chosen: dict[str, Any] = (
+            dict(zip(names, free_ports(len(names)), strict=True)) | {"data_dir": data_dir} | settings
+        )
         self.env = service_environment(chosen)
-        self.settings = Settings(**{**_from_environment(), **chosen})
+        self.settings = Settings(**_from_environment() | chosen)
         self._parts = {part.name: part for part in service_parts(self.settings) if part.name in set(parts)}
         self._processes: dict[str, Process] = {}
 
@@ -140,14 +142,14 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def service_environment(settings: Mapping[str, object]) -> dict[str, str]:
+def service_environment(settings: Mapping[str, Any]) -> dict[str, str]:
     """This process's environment with these settings in place of all of ours but the cache folder."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     kept |= {f"{PREFIX}{name.upper()}": str(value) for name, value in _from_environment().items()}
     return kept | {f"{PREFIX}{name.upper()}": str(value) for name, value in settings.items()}
 
 
-def _from_environment() -> dict[str, object]:
+def _from_environment() -> dict[str, Any]:
     value = os.environ.get(f"{PREFIX}CACHE_DIR")
     return {"cache_dir": value} if value else {}
 
