@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from core.errors import StorageFull, TooLarge
 
@@ -50,9 +51,8 @@ class FileStore:
         Raises `TooLarge` beyond `max_bytes`, `StorageFull` when less than `reserve_bytes` would stay free.
         Whatever is raised, by `pieces` too, no part of a file is left behind.
         """
-        with _mapped(), tempfile.NamedTemporaryFile(dir=self._incoming, delete=False) as file:
+        with _mapped(), self._temporary() as file:
             temporary = Path(file.name)
-            fcntl.flock(file, fcntl.LOCK_SH)
             try:
                 sha256, size_bytes = self._write(file.fileno(), pieces, max_bytes, reserve_bytes)
                 path = self._place(temporary, sha256)
@@ -82,9 +82,10 @@ class FileStore:
 
     def sweep(self) -> int:
         """Remove what uploads that died left; return how many files."""
-        leftovers = [path for path in self._incoming.iterdir() if not _is_held(path)]
-        for path in leftovers:
-            path.unlink(missing_ok=True)
+        with self._guard():
+            leftovers = [path for path in self._incoming.iterdir() if not _is_held(path)]
+            for path in leftovers:
+                path.unlink(missing_ok=True)
         return len(leftovers)
 
     def sweep_orphans(self, known: Collection[str], *, older_than_s: float) -> int:
@@ -98,6 +99,12 @@ class FileStore:
             if _HASH.fullmatch(path.name) and path.name not in known:
                 removed += self.remove(path.name, is_needed=lambda path=path: path.stat().st_mtime > before)  # type: ignore[misc]
         return removed
+
+    def _temporary(self) -> IO[bytes]:
+        with self._guard():
+            file = tempfile.NamedTemporaryFile(dir=self._incoming, delete=False)  # noqa: SIM115 -- the caller closes it
+            fcntl.flock(file, fcntl.LOCK_SH)
+        return file
 
     def _write(self, fd: int, pieces: Iterable[bytes], max_bytes: int, reserve_bytes: int) -> tuple[str, int]:
         digest, size_bytes, next_check = hashlib.sha256(), 0, 0
@@ -129,7 +136,7 @@ class FileStore:
 
     @contextmanager
     def _guard(self) -> Iterator[None]:
-        """Keep a removal and a rename to the same name from crossing."""
+        """Keep removals apart from the moments in which a file appears and is not held yet, or takes its place."""
         with (self._folder / ".lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield

@@ -1,0 +1,50 @@
+"""What the worker does between documents: it rewrites the index file and removes files that nobody needs."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+
+from core.errors import ServiceError
+from ingest.compaction import Compaction
+from ingest.files import FileStore
+from retrieval.store import documents
+from retrieval.store.database import Database
+
+_LOG = logging.getLogger(__name__)
+_ORPHAN_AGE_S = 3600.0
+_SWEEP_EVERY_S = 3600.0
+_COMPACT_EVERY_S = 5.0
+
+
+@dataclass(slots=True)
+class Upkeep:
+    """Cheap to call often: looks at the clock first, and never raises for what the next call may find mended."""
+
+    database: Database
+    files: FileStore
+    compaction: Compaction
+    _swept_at: float = field(default=float("-inf"))
+    _compacted_at: float = field(default=float("-inf"))
+
+    def run(self, *, is_idle: bool) -> None:
+        """Do what is due; `is_idle` says that no document waits."""
+        now = time.monotonic()
+        try:
+            if now - self._compacted_at >= _COMPACT_EVERY_S:
+                self._compacted_at = now
+                self.compaction.run(is_idle=is_idle)
+            if is_idle and now - self._swept_at >= _SWEEP_EVERY_S:
+                self._swept_at = now
+                self._sweep()
+        except (ServiceError, OSError) as exc:
+            _LOG.warning("upkeep put off: %s", exc)
+
+    def _sweep(self) -> None:
+        leftovers = self.files.sweep()
+        with self.database.read() as conn:
+            known = documents.stored_hashes(conn)
+        orphans = self.files.sweep_orphans(known, older_than_s=_ORPHAN_AGE_S)
+        if leftovers or orphans:
+            _LOG.info("removed %d unfinished uploads and %d files without a document", leftovers, orphans)

@@ -1,0 +1,175 @@
+"""The worker process, `python -m ingest.worker`: brings queued documents to their end, one after another, for ever."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from uuid_utils import uuid7
+
+from core.errors import Misconfigured, ServiceError, StorageFull, TryLater
+from core.settings import Settings, load_settings
+from ingest.buffer import Buffer
+from ingest.compaction import Compaction
+from ingest.desk import Desk
+from ingest.files import FileStore
+from ingest.limits import Limits
+from ingest.pipeline import SLICE_PASSAGES, Cutting, Finishing, Preparation
+from ingest.reembed import reembed
+from ingest.sandbox import Sandbox
+from ingest.upkeep import Upkeep
+from retrieval.embedding.encoder import Encoder, make_encoder
+from retrieval.stems import stem_text
+from retrieval.store.database import Database
+
+_LOG = logging.getLogger(__name__)
+_LEASE_DOCUMENTS = 8  # what a death puts in question
+_BUFFER_DOCUMENTS = 32
+_BUFFER_PASSAGES = 2 * SLICE_PASSAGES
+_IDLE_S = 0.25
+_PAUSE_S = 5.0
+_NICENESS = 5  # answers go first
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A thread that prepares documents, one that embeds and commits them, and a beat that keeps the leases."""
+
+    desk: Desk
+    preparation: Preparation
+    finishing: Finishing
+    upkeep: Upkeep
+    buffer: Buffer
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set, or until a thread dies of a bug, which is raised here.
+
+        On a stop what is in hand goes back to the queue at once, as if it had never been taken.
+        """
+        failure: list[BaseException] = []
+        for work in (self._prepare_all, self._finish_all):
+            threading.Thread(target=_guarded, args=(work, stop, failure), name=work.__name__, daemon=True).start()
+        while not stop.wait(self.desk.lease_s / 4):
+            self.desk.renew()
+        if failure:
+            raise failure[0]
+        self.desk.close()
+
+    def _prepare_all(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            try:
+                taken = self.desk.take(_LEASE_DOCUMENTS)
+            except (TryLater, StorageFull) as exc:
+                _LOG.warning("cannot take documents: %s", exc.code)
+                time.sleep(_PAUSE_S)
+                continue
+            for job in taken:
+                if job.attempts > 1:
+                    self.buffer.drain()  # suspected of a death: nothing else may be in hand
+                if prepared := self.preparation.prepare(job):
+                    self.buffer.put(prepared)
+            if any(job.attempts > 1 for job in taken):
+                self.buffer.drain()
+            if not taken:
+                time.sleep(_IDLE_S)
+
+    def _finish_all(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            batch = self.buffer.take(SLICE_PASSAGES, timeout_s=1.0)
+            if batch:
+                self.finishing.finish(batch)
+                self.buffer.done(len(batch))
+            self.upkeep.run(is_idle=not batch)
+
+
+def _guarded(work: Callable[[threading.Event], None], stop: threading.Event, failure: list[BaseException]) -> None:
+    try:
+        work(stop)
+    except BaseException as exc:  # noqa: BLE001 -- raised again in the main thread
+        failure.append(exc)
+        stop.set()
+
+
+@contextmanager
+def sole_worker(data_dir: Path) -> Iterator[None]:
+    """Hold the lock that makes this the only worker of a data folder; the kernel frees it however we end.
+
+    Raises `Misconfigured` when another one is alive.
+    """
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with (data_dir / "worker.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            raise Misconfigured(
+                "worker_running",
+                f"Для папки {data_dir} уже работает другой процесс обработки документов. "
+                "Остановите его или задайте другую папку в ZNAYKA_DATA_DIR.",
+            ) from exc
+        yield
+
+
+def make_worker(settings: Settings, database: Database, desk: Desk, encoder: Encoder) -> Worker:
+    """Build the parts from the settings."""
+    files = FileStore(settings.data_dir / "files")
+    compaction = Compaction(database, settings.data_dir / "index", settings.index_compact_passages)
+    return Worker(
+        desk=desk,
+        preparation=Preparation(
+            files=files,
+            sandbox=Sandbox(Limits.of(settings)),
+            desk=desk,
+            cutting=Cutting(settings.passage_max_chars, settings.passage_overlap_chars),
+            fingerprint=encoder.fingerprint,
+        ),
+        finishing=Finishing(desk, encoder, lambda text: " ".join(stem_text(text))),
+        upkeep=Upkeep(database, files, compaction),
+        buffer=Buffer(_BUFFER_PASSAGES, _BUFFER_DOCUMENTS),
+    )
+
+
+def serve(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT."""
+    database = Database(settings.sql_url, busy_timeout_s=settings.database_busy_timeout_s)
+    database.migrate()
+    desk = Desk(database, f"worker-{uuid7()}", settings.lease_s)
+    if lost := desk.take_back(attempts_max=settings.attempts_max):
+        _LOG.warning("a worker died with %d documents in hand; they are queued again", lost)
+    encoder = make_encoder(
+        settings.embedding_model,
+        backend=settings.embedding_backend,
+        cache_dir=settings.cache_dir,
+        threads=settings.embedding_threads or os.cpu_count() or 1,
+    )
+    reembed(database, encoder, settings.data_dir)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    _LOG.info("ready, model %s", encoder.name)
+    make_worker(settings, database, desk, encoder).run(stop)
+
+
+def main() -> None:
+    """Entry point; ends with a sentence on standard error when a setting or a file is wrong."""
+    try:
+        settings = load_settings()
+        logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
+        os.nice(_NICENESS)
+        with sole_worker(settings.data_dir):
+            serve(settings)
+    except ServiceError as exc:
+        raise SystemExit(exc.detail) from exc
+    logging.shutdown()
+    os._exit(0)  # the other threads may be deep in a library, and hold nothing worth waiting for
+
+
+if __name__ == "__main__":
+    main()
