@@ -23,7 +23,7 @@ from urllib.parse import quote
 import httpx
 
 from core.errors import Misconfigured, ServiceError, StorageFull, TryLater
-from generation.model_file import BLOCK_BYTES, Stamp, WrongModelFile, write_stamp
+from generation.model_file import Stamp, WrongModelFile, write_stamp
 
 PUBLIC_HUB = "https://huggingface.co"
 DISK_RESERVE_BYTES = 100 * 2**20
@@ -150,7 +150,8 @@ def _append(hub: Hub, remote: Remote, file: BufferedRandom, progress: Progress) 
         if response.status_code != httpx.codes.PARTIAL_CONTENT:
             file.truncate(0)
             have = file.seek(0)
-        for block in response.iter_bytes(BLOCK_BYTES):
+        # Without a block size: httpx would keep back, and lose in a cut, what does not fill a block.
+        for block in response.iter_bytes():
             have += file.write(block)
             progress(have, remote.size_bytes)
             if have > remote.size_bytes:

@@ -144,13 +144,13 @@ class TemplateFormat:
         """Where the template refuses a system message, its text is put before the first question."""
         try:
             return self._render(messages)
-        except TemplateError as exc:
+        except (TemplateError, TypeError) as exc:
             folded = _fold_system(messages)
             if folded is None:
                 raise _unreadable(exc) from exc
         try:
             return self._render(folded)
-        except TemplateError as exc:
+        except (TemplateError, TypeError) as exc:
             raise _unreadable(exc) from exc
 
     def _render(self, messages: Sequence[Message]) -> list[Piece]:
@@ -172,7 +172,7 @@ def _refuse(reason: str) -> None:
     raise TemplateError(reason)
 
 
-def _unreadable(exc: TemplateError) -> InvalidRequest:
+def _unreadable(exc: Exception) -> InvalidRequest:
     return InvalidRequest("bad_messages", f"Модель не принимает такой порядок сообщений: {exc}. Начните новую беседу.")
 
 

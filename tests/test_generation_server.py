@@ -1,0 +1,252 @@
+"""The model process speaks OpenAI's protocol, keeps one queue, and gives the slot back when a client leaves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import openai
+import pytest
+
+from generation.catalogue import Model, load_catalogue
+from generation.hub import Shelf, verify
+from generation.model_file import sha256_of
+from generation.served import Served, load
+from tests import tiny_gguf
+from tests.live_model_server import gauge, is_idle, live_server, wait_until
+
+CONTEXT_TOKENS = 8192
+ENDLESS = {"prompt": "А", "max_tokens": 8000, "temperature": 0, "stream": True}
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return load_catalogue().find("saiga_nemo_12b")
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tiny") / "model.gguf"
+    return tiny_gguf.write_model(path, tiny_gguf.nemo_tokens())
+
+
+@pytest.fixture(scope="module")
+def client(model: Model, tiny: Path) -> Iterator[httpx.Client]:
+    def load_model() -> Served:
+        return load(model, tiny, context_tokens=CONTEXT_TOKENS, threads=1)
+
+    with live_server(load_model, queue_max=20) as client:
+        wait_until(lambda: client.get("/ready").status_code == 200)
+        yield client
+
+
+@pytest.fixture
+def openai_client(client: httpx.Client) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{client.base_url}/v1", api_key="none", max_retries=0) as speaker:
+        yield speaker
+
+
+def _chat(**fields: object) -> dict[str, object]:
+    return {"messages": [{"role": "user", "content": "Почему?"}], "max_tokens": 8, "temperature": 0, **fields}
+
+
+def _events(response: httpx.Response) -> list[dict]:
+    lines = [line.removeprefix("data: ") for line in response.text.splitlines() if line]
+    assert lines[-1] == "[DONE]"
+    return [json.loads(line) for line in lines[:-1]]
+
+
+def test_a_chat_answer_has_text_reason_and_usage(client, model):
+    answer = client.post("/v1/chat/completions", json=_chat()).json()
+    assert answer["model"] == model.name
+    assert answer["choices"][0]["message"]["role"] == "assistant"
+    assert answer["choices"][0]["finish_reason"] in {"stop", "length"}
+    usage = answer["usage"]
+    assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
+    assert 1 <= usage["completion_tokens"] <= 8
+
+
+def test_a_stream_says_what_a_whole_answer_says(client):
+    whole = client.post("/v1/chat/completions", json=_chat()).json()["choices"][0]
+    stream = client.post("/v1/chat/completions", json=_chat(stream=True, stream_options={"include_usage": True}))
+    assert stream.headers["content-type"].startswith("text/event-stream")
+    *events, usage = _events(stream)
+    assert events[0]["choices"][0]["delta"]["role"] == "assistant"
+    assert "".join(e["choices"][0]["delta"].get("content", "") for e in events) == whole["message"]["content"]
+    assert events[-1]["choices"][0]["finish_reason"] == whole["finish_reason"]
+    assert usage["choices"] == []
+    assert usage["usage"]["prompt_tokens"] > 0
+
+
+def test_a_raw_completion_continues_a_text(client):
+    body = {"prompt": "Ответ:", "max_tokens": 5, "temperature": 0}
+    whole = client.post("/v1/completions", json=body).json()
+    assert whole["object"] == "text_completion"
+    events = _events(client.post("/v1/completions", json={**body, "stream": True}))
+    assert "".join(e["choices"][0]["text"] for e in events) == whole["choices"][0]["text"]
+
+
+def test_a_stop_word_ends_the_text_before_it(client):
+    body = {"prompt": "А", "max_tokens": 40, "temperature": 0}
+    text = client.post("/v1/completions", json=body).json()["choices"][0]["text"]
+    stopped = client.post("/v1/completions", json={**body, "stop": [text[3]]}).json()["choices"][0]
+    assert stopped["text"] == text[: text.index(text[3])]
+    assert stopped["finish_reason"] == "stop"
+
+
+def test_a_seed_repeats_a_text(client):
+    def say(seed: int) -> str:
+        body = {"prompt": "А", "max_tokens": 30, "temperature": 1.5, "top_k": 0, "top_p": 1, "seed": seed}
+        return client.post("/v1/completions", json=body).json()["choices"][0]["text"]
+
+    assert say(1) == say(1) != say(2)
+
+
+def test_max_completion_tokens_is_the_newer_word_for_max_tokens(client):
+    answer = client.post("/v1/completions", json={"prompt": "А", "max_completion_tokens": 3}).json()
+    assert answer["usage"]["completion_tokens"] <= 3
+
+
+def test_the_official_client_reads_whole_answers_and_streams(openai_client, model):
+    whole = openai_client.chat.completions.create(model=model.name, **_chat())
+    stream = openai_client.chat.completions.create(model=model.name, stream=True, **_chat())
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in stream) == whole.choices[0].message.content
+    assert [one.id for one in openai_client.models.list()] == [model.name]
+    raw = openai_client.completions.create(model=model.name, prompt="А", max_tokens=3)
+    assert raw.usage.completion_tokens <= 3
+
+
+def test_a_prompt_longer_than_the_context_is_refused_with_both_numbers(openai_client, model):
+    with pytest.raises(openai.BadRequestError) as refused:
+        openai_client.completions.create(model=model.name, prompt="а" * CONTEXT_TOKENS)
+    assert refused.value.code == "context_overflow"
+    assert str(CONTEXT_TOKENS - 1) in refused.value.message
+    assert str(2 * CONTEXT_TOKENS + 1) in refused.value.message
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"messages": []},
+        {"messages": [{"role": "tool", "content": "x"}]},
+        {"temperature": 3},
+        {"max_tokens": 0},
+        {"n": 2},
+    ],
+)
+def test_a_wrong_request_names_its_field(client, wrong):
+    refused = client.post("/v1/chat/completions", json=_chat(**wrong))
+    assert refused.status_code == 400
+    assert refused.json()["error"]["type"] == "invalid_request_error"
+    assert next(iter(wrong)) in refused.json()["error"]["message"]
+
+
+def test_tokens_are_counted_even_while_the_model_speaks(client):
+    with client.stream("POST", "/v1/completions", json=ENDLESS) as stream:
+        texts = stream.iter_text()  # held: httpx hangs up when the iterator is dropped
+        next(texts)
+        assert client.post("/tokenize", json={"content": "Да"}).json() == {"count": 4}
+        assert gauge(client, "busy") == 1
+    wait_until(lambda: is_idle(client))
+
+
+def test_twenty_clients_that_leave_free_the_slot(client):
+    streams = [
+        client.send(client.build_request("POST", "/v1/completions", json=ENDLESS), stream=True) for _ in range(20)
+    ]
+    assert gauge(client, "busy") == 1
+    assert gauge(client, "waiting") == 19
+    for stream in reversed(streams):
+        stream.close()
+    assert wait_until(lambda: is_idle(client), timeout_s=5) < 1.0
+    assert client.post("/v1/completions", json={"prompt": "А", "max_tokens": 2}).status_code == 200
+
+
+def test_clients_that_leave_one_by_one_mid_answer_each_free_the_slot(client):
+    for _ in range(20):
+        with client.stream("POST", "/v1/completions", json=ENDLESS) as stream:
+            next(stream.iter_text())
+        assert wait_until(lambda: is_idle(client), timeout_s=5) < 0.5
+
+
+def test_a_client_that_leaves_without_a_stream_frees_the_slot(client):
+    with pytest.raises(httpx.ReadTimeout):
+        client.post("/v1/completions", json={**ENDLESS, "stream": False}, timeout=0.2)
+    assert wait_until(lambda: is_idle(client), timeout_s=5) < 0.5
+
+
+def test_nobody_gets_anothers_answer(client):
+    def say(prompt: str) -> str:
+        body = {"prompt": prompt, "max_tokens": 12, "temperature": 0}
+        return client.post("/v1/completions", json=body).json()["choices"][0]["text"]
+
+    prompts = [letter * 3 for letter in "АБВГДЕЖЗ"]
+    alone = [say(prompt) for prompt in prompts]
+    with ThreadPoolExecutor(8) as clients:
+        assert list(clients.map(say, prompts * 2)) == alone * 2
+
+
+def test_a_full_queue_refuses_at_once_and_says_when_to_come_back(model, tiny):
+    def load_model() -> Served:
+        return load(model, tiny, context_tokens=CONTEXT_TOKENS, threads=1)
+
+    with live_server(load_model, queue_max=1) as client:
+        wait_until(lambda: client.get("/ready").status_code == 200)
+        streams = [
+            client.send(client.build_request("POST", "/v1/completions", json=ENDLESS), stream=True) for _ in range(2)
+        ]
+        refused = client.post("/v1/completions", json=ENDLESS)
+        assert refused.status_code == 503
+        assert int(refused.headers["retry-after"]) >= 1
+        assert refused.json()["error"]["code"] == "model_busy"
+        assert refused.elapsed.total_seconds() < 0.1
+        for stream in streams:
+            stream.close()
+
+
+def test_a_missing_model_keeps_the_process_alive_and_names_path_and_hash(model, tiny, tmp_path):
+    shelf = Shelf(tmp_path, tmp_path)
+    pinned = Model(**{**{f: getattr(model, f) for f in model.__slots__}, "sha256": sha256_of(tiny)})
+
+    def load_model() -> Served:
+        return load(pinned, verify(pinned, shelf), context_tokens=512, threads=1)
+
+    with live_server(load_model) as client:
+        wait_until(lambda: client.get("/ready").json()["error"]["code"] == "model_missing")
+        assert client.get("/live").status_code == 200
+        unready = client.get("/ready")
+        assert unready.status_code == 503
+        assert unready.json()["error"]["path"] == str(shelf.path(pinned))
+        assert unready.json()["error"]["expected_sha256"] == pinned.sha256
+        assert client.post("/v1/chat/completions", json=_chat()).status_code == 503
+        shelf.path(pinned).parent.mkdir(parents=True)
+        tiny.rename(shelf.path(pinned).with_name("aside"))
+        shelf.path(pinned).with_name("aside").rename(shelf.path(pinned))
+        wait_until(lambda: client.get("/ready").status_code == 200)
+        shelf.path(pinned).rename(tiny)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "not a model"])
+def test_a_damaged_file_is_a_reason_and_not_a_crash(model, tiny, tmp_path, damage):
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(tiny.read_bytes()[: tiny.stat().st_size // 2] if damage == "truncated" else b"GIF89a")
+
+    def load_model() -> Served:
+        return load(model, broken, context_tokens=512, threads=1)
+
+    with live_server(load_model) as client:
+        wait_until(lambda: client.get("/ready").json()["error"]["code"] == "model_unloadable")
+        assert str(broken) in client.get("/ready").json()["error"]["message"]
+
+
+def test_a_key_is_asked_for_where_one_is_set(model, tiny):
+    def load_model() -> Served:
+        return load(model, tiny, context_tokens=512, threads=1)
+
+    with live_server(load_model, api_key="secret") as client:
+        wait_until(lambda: client.get("/ready").status_code == 200)
+        assert client.get("/v1/models").status_code == 401
+        assert client.get("/v1/models", headers={"Authorization": "Bearer secret"}).status_code == 200
