@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 from cli import machine_checks, service_checks
@@ -13,6 +14,7 @@ from core.settings import Settings, load_settings
 
 def examine() -> bool:
     """Show every finding as it is made; True when none is an error."""
+    logging.disable(logging.WARNING)  # what a check finds is said once, as a finding
     levels = []
     for finding in _findings():
         levels.append(finding.level)
@@ -43,6 +45,7 @@ def _of_service(settings: Settings) -> Iterator[Finding]:
     yield machine_checks.check_disk(settings.data_dir, settings.disk_reserve_bytes)
     yield service_checks.check_data_dir(settings)
     yield service_checks.check_database(settings)
+    yield service_checks.check_index(settings)
     yield service_checks.check_memory(settings)
     yield service_checks.check_model(settings)
     yield service_checks.check_encoder(settings)

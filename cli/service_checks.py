@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -16,6 +17,8 @@ from core.errors import ServiceError
 from core.settings import Settings
 from generation import hub
 from generation.catalogue import load_catalogue
+from retrieval.index import is_intact
+from retrieval.store import vectors
 from retrieval.store.database import Database
 
 PROBE_TIMEOUT_S = 3.0
@@ -40,16 +43,31 @@ def check_database(settings: Settings) -> Finding:
     if not settings.database_url and not path.exists():
         return ok("База данных", "появится при первом запуске")
     try:
-        database = Database(settings.sql_url, busy_timeout_s=settings.database_busy_timeout_s)
-        try:
+        with closing(Database(settings.sql_url, busy_timeout_s=settings.database_busy_timeout_s)) as database:
             damage = database.damage()
-        finally:
-            database.close()
     except ServiceError as exc:
         return error("База данных", exc.detail, "восстановите папку данных из резервной копии")
     if damage:
         return error("База данных", f"повреждена: {damage[0]}", "восстановите папку данных из резервной копии")
     return ok("База данных", f"цела, {size(path.stat().st_size)}" if path.exists() else "цела")
+
+
+def check_index(settings: Settings) -> Finding:
+    """The index file is the one that the database names. Without it the search is right all the same, but slower."""
+    title = "Индекс поиска"
+    if not settings.database_url and not (settings.data_dir / "znayka.db").exists():
+        return ok(title, "появится вместе с документами")
+    try:
+        with closing(Database(settings.sql_url)) as database, database.read() as conn:
+            generation = vectors.state(conn).generation
+    except ServiceError:
+        return warning(title, "не проверен", "сначала исправьте базу данных")
+    if generation == 0:
+        return ok(title, "пока не нужен: документов мало")
+    if not is_intact(settings.data_dir / "index", generation):
+        remedy = "он строится заново сам; если это не проходит за несколько минут, перезапустите сервис"
+        return warning(title, f"файл №{generation} повреждён или пропал: поиск работает, но медленнее", remedy)
+    return ok(title, f"файл №{generation} цел")
 
 
 def check_model(settings: Settings) -> Finding:

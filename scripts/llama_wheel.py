@@ -39,13 +39,18 @@ def provide_wheel(version: str, *, python: Path, log: Path) -> Path:
     made = folder.with_name(f"{folder.name}.{os.getpid()}")
     run_step(
         f"Собираю llama-cpp-python {version} под этот процессор (один раз, обычно 5–15 минут)",
-        [str(python), "-m", "pip", "wheel", "--no-deps", f"--wheel-dir={made}", f"llama-cpp-python=={version}", "-v"],
+        [*_pip_wheel(python), f"--wheel-dir={made}", f"llama-cpp-python=={version}"],
         log=log,
         env=os.environ | _build_environment(),
     )
     # Renamed when whole, so that an interrupted build is never taken for a wheel.
     made.replace(folder)
     return next(folder.glob("*.whl"))
+
+
+def _pip_wheel(python: Path) -> list[str]:
+    # pip keeps wheels it has built too, but does not ask which processor they were built for.
+    return [str(python), "-m", "pip", "wheel", "--no-cache-dir", "--no-deps", "--verbose"]
 
 
 def _build_environment() -> dict[str, str]:
