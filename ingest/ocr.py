@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import os
 import re
 import shutil
@@ -22,6 +23,7 @@ _MIN_WORD_CONFIDENCE = 30.0
 _MIN_LINE_CONFIDENCE = 50.0
 _LONG_SIDE_PX = 2500
 _MAX_UPSCALING = 3.0
+_MAX_PIXELS = 40_000_000
 _LIST_TIMEOUT_S = 10.0
 _LATIN_TWINS = str.maketrans("ABCEHKMOPTXYaceopxyk", "АВСЕНКМОРТХУасеорхук")
 _NUMBER_SIGN = re.compile(r"\bМ(?= \d)")
@@ -71,8 +73,8 @@ class Tesseract:
 
         Boxes are in `raster`'s pixels. Raises `OcrFailed`.
         """
-        factor = min(_MAX_UPSCALING, max(1.0, _LONG_SIDE_PX / max(raster.width, raster.height)))
-        table = self._run(raster.scaled(factor) if factor > 1 else raster, timeout_s)
+        factor = _best_scale(raster.width, raster.height)
+        table = self._run(raster if factor == 1 else raster.scaled(factor), timeout_s)
         return tuple(_words(table, factor))
 
     def _run(self, raster: Raster, timeout_s: float) -> str:
@@ -93,6 +95,13 @@ class Tesseract:
         except (OSError, subprocess.SubprocessError) as exc:
             raise OcrFailed("ocr_failed", "Программа распознавания не справилась со страницей.") from exc
         return done.stdout.decode("utf-8", "replace")
+
+
+def _best_scale(width: int, height: int) -> float:
+    """Tesseract reads letters of some 30 pixels best: a coarse scan is enlarged, a huge photograph made smaller."""
+    if width * height > _MAX_PIXELS:
+        return math.sqrt(_MAX_PIXELS / (width * height))
+    return min(_MAX_UPSCALING, max(1.0, _LONG_SIDE_PX / max(width, height)))
 
 
 def text_of(words: Iterable[Word]) -> str:

@@ -7,7 +7,9 @@ from enum import Enum
 
 from core.errors import UnreadableDocument
 from core.types import Page, ParsedDocument, Problem
+from ingest.limits import Limits
 from ingest.ocr import INSTALL_HINT
+from ingest.reasons import too_many_pages
 
 
 class Fault(Enum):
@@ -23,13 +25,12 @@ class Fault(Enum):
 _NEED_OCR = (Fault.PICTURE, Fault.BROKEN)
 
 
-def check_page_count(count: int, at_most: int) -> int:
+def check_page_count(count: int, limits: Limits) -> int:
     """Give `count` back, or raise `UnreadableDocument`: `no_pages`, `too_many_pages`."""
     if count == 0:
         raise UnreadableDocument("no_pages", "В файле нет ни одной страницы.")
-    if count > at_most:
-        detail = f"В файле {count} страниц, читается не больше {at_most}. Разделите файл на части."
-        raise UnreadableDocument("too_many_pages", detail)
+    if count > limits.max_pages:
+        raise too_many_pages(count, limits)
     return count
 
 

@@ -83,7 +83,8 @@ def _continues(paragraph: str, line: str, *, is_full: bool) -> bool:
         return True
     if _STARTS_ITEM.match(line) or _LEADER.search(paragraph):
         return False
-    if _OPEN_END.search(paragraph):
+    broken = _BROKEN_WORD.search(paragraph)
+    if _OPEN_END.search(paragraph) or (broken and broken.group()[0].isupper() and line[0].isalpha()):
         return True
     if line[0].islower():
         return paragraph[-1] not in "!?;:" and (is_full or not paragraph[-1].isdigit())

@@ -19,6 +19,7 @@ import pypdfium2
 from pypdfium2 import raw
 
 from core.errors import UnreadableDocument
+from ingest import reasons
 from ingest.raster import Box, Raster
 
 _log = logging.getLogger(__name__)
@@ -47,10 +48,8 @@ class PdfiumDocument:
                 self._pdf.init_forms()  # so that filled-in fields are drawn
         except (pypdfium2.PdfiumError, OSError) as exc:
             if getattr(exc, "err_code", None) == raw.FPDF_ERR_PASSWORD:
-                detail = "Файл PDF защищён паролем. Снимите пароль и загрузите файл снова."
-                raise UnreadableDocument("encrypted", detail) from exc
-            detail = "Файл PDF повреждён и не открывается. Сохраните его заново и загрузите ещё раз."
-            raise UnreadableDocument("damaged", detail) from exc
+                raise reasons.password_protected() from exc
+            raise reasons.damaged("документ PDF") from exc
 
     def __enter__(self) -> Self:
         return self

@@ -11,10 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from pypdf import PdfReader
+from pypdf import PageObject, PdfReader
+from pypdf.generic import DictionaryObject
 
 _log = logging.getLogger(__name__)
 _PAGE_CPU_S = 10.0
+_FIELDS_OF_TEXT = ("/Tx", "/Ch")
 
 
 class PypdfText:
@@ -28,7 +30,12 @@ class PypdfText:
         logging.getLogger("pypdf").setLevel(logging.CRITICAL)
         self._left_s = cpu_s
         self._reader: PdfReader | None = None
-        self._reader = self._open(path)
+        self.page_count: int | None = None
+        """None when pypdf cannot open the file."""
+        with self._survived("opening"):
+            reader = PdfReader(path)
+            self.page_count = len(reader.pages)
+            self._reader = reader
 
     def text(self, index: int) -> str | None:
         """Text of page `index`, counted from 0."""
@@ -39,11 +46,13 @@ class PypdfText:
             return reader.pages[index].extract_text()
         return None
 
-    def _open(self, path: Path) -> PdfReader | None:
-        with self._survived("opening"):
-            reader = PdfReader(path)
-            return reader if len(reader.pages) else None
-        return None
+    def form_values(self, index: int) -> tuple[str, ...]:
+        """What is filled into the fields of a page, after the field's title if it has one: no text layer holds it."""
+        if self._reader is None or self._left_s <= 0:
+            return ()
+        with self._survived(f"form of page {index}"):
+            return tuple(_form_values(self._reader.pages[index]))
+        return ()
 
     @contextmanager
     def _survived(self, what: str) -> Iterator[None]:
@@ -57,6 +66,17 @@ class PypdfText:
             _log.debug("pypdf gives up: %s", what, exc_info=True)
         finally:
             self._left_s -= time.process_time() - started
+
+
+def _form_values(page: PageObject) -> Iterator[str]:
+    for annotation in page.annotations or ():
+        field = annotation.get_object()
+        if not isinstance(field, DictionaryObject) or field.get("/Subtype") != "/Widget":
+            continue
+        value = field.get_inherited("/V")
+        if field.get_inherited("/FT") in _FIELDS_OF_TEXT and isinstance(value, str) and value.strip():
+            title = field.get_inherited("/TU")
+            yield f"{title}: {value.strip()}" if isinstance(title, str) else value.strip()
 
 
 class _OutOfTime(BaseException):

@@ -12,6 +12,7 @@ from pathlib import Path
 from PIL import Image, ImageChops, ImageDraw, ImageOps
 
 from core.errors import UnreadableDocument
+from ingest.reasons import damaged
 
 _MARK = (255, 236, 110)
 _INK_CONTRAST = 40
@@ -126,8 +127,7 @@ def open_image(path: Path, *, max_pixels: int) -> Iterator[ImageFile]:
     except Image.DecompressionBombError as exc:
         raise UnreadableDocument("image_too_large", "Изображение слишком велико. Уменьшите его.") from exc
     except (OSError, SyntaxError, ValueError, EOFError) as exc:
-        detail = "Изображение повреждено или записано в неизвестном формате. Сохраните его заново как PNG или JPEG."
-        raise UnreadableDocument("damaged", detail) from exc
+        raise damaged("изображение") from exc
 
 
 def _on_white(image: Image.Image) -> Image.Image:

@@ -10,7 +10,9 @@ from ingest.ocr import OcrFailed, Tesseract, text_of
 from ingest.page_faults import Fault
 from ingest.raster import Raster
 
-MAX_PIXELS = 40_000_000
+MAX_PIXELS = 60_000_000
+"""Of a page or an image: a photograph of 50 megapixels is read, a bomb is not."""
+
 _SHARE_OF_TIME = 0.85
 
 

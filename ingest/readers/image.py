@@ -24,7 +24,7 @@ def read(path: Path, limits: Limits, on_progress: Callable[[int, int], None] | N
     texts: list[str] = []
     faults: dict[int, Fault] = {}
     with open_image(path, max_pixels=MAX_PIXELS) as image:
-        total = check_page_count(image.frame_count, limits.max_pages)
+        total = check_page_count(image.frame_count, limits)
         for number, frame in enumerate(image, 1):
             text, fault = ("", None) if frame.is_blank else recognition.read(frame, without=Fault.PICTURE)
             texts.append(text)

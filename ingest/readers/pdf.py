@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.errors import UnreadableDocument
 from core.types import ParsedDocument
 from ingest.limits import Limits
 from ingest.media_type import PDF
@@ -32,15 +33,18 @@ def read(path: Path, limits: Limits, on_progress: Callable[[int, int], None] | N
 
     Raises `UnreadableDocument`: `encrypted`, `damaged`, `no_pages`, `too_many_pages`, `no_text`.
     """
-    with PdfiumDocument(path) as pdf:
-        total = check_page_count(pdf.page_count, limits.max_pages)
-        pypdf = PypdfText(path, cpu_s=limits.cpu_s * _PYPDF_SHARE_OF_CPU)
-        reader = _PageReader(pdf, pypdf, Recognition(Tesseract.find(), limits))
-        readings = []
-        for index in range(total):
-            readings.append(reader.read(index))
-            if on_progress:
-                on_progress(index + 1, total)
+    pypdf = PypdfText(path, cpu_s=limits.cpu_s * _PYPDF_SHARE_OF_CPU)
+    try:
+        pdf = PdfiumDocument(path)
+    except UnreadableDocument:
+        # pdfium calls a file without pages locked by a password
+        if pypdf.page_count is None:
+            raise
+        readings = _read_all(check_page_count(pypdf.page_count, limits), _one_parser(pypdf), on_progress)
+    else:
+        with pdf:
+            reader = _PageReader(pdf, pypdf, Recognition(Tesseract.find(), limits))
+            readings = _read_all(check_page_count(pdf.page_count, limits), reader.read, on_progress)
     faults = {number: reading.fault for number, reading in enumerate(readings, 1) if reading.fault}
     return conclude(PDF, pages_of([reading.text for reading in readings]), faults)
 
@@ -49,6 +53,30 @@ def read(path: Path, limits: Limits, on_progress: Callable[[int, int], None] | N
 class _Reading:
     text: str
     fault: Fault | None = None
+
+
+_ReadPage = Callable[[int], _Reading]
+
+
+def _read_all(count: int, read_page: _ReadPage, on_progress: Callable[[int, int], None] | None) -> list[_Reading]:
+    readings = []
+    for index in range(count):
+        readings.append(read_page(index))
+        if on_progress:
+            on_progress(index + 1, count)
+    return readings
+
+
+def _one_parser(pypdf: PypdfText) -> _ReadPage:
+    """Read with pypdf alone what pdfium does not open: no picture of a page, so no OCR."""
+
+    def read_page(index: int) -> _Reading:
+        text = pypdf.text(index) or ""
+        if is_broken(text):
+            return _Reading("", Fault.BROKEN)
+        return _Reading(text, None if text.strip() else Fault.DAMAGED)
+
+    return read_page
 
 
 class _PageReader:
@@ -71,7 +99,9 @@ class _PageReader:
         first, second = self._pypdf.text(index), self._pdf.text(index)
         if second is not None and (first is None or is_second_better(first, second)):
             first = self._pdf.text_by_lines(index)
-        return first and (repair_mojibake(first) or first)
+        layer = first and (repair_mojibake(first) or first)
+        values = self._pypdf.form_values(index)
+        return "\n".join([layer or "", "", *values]) if values else layer
 
     def _recognised(self, index: int, *, layer: str, without: Fault) -> _Reading:
         """Text off the picture of a page; `layer`, a mere stamp on a scan, is kept where OCR gives no more."""
