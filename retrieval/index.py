@@ -54,7 +54,7 @@ class Hits:
 
 
 class IndexFile:
-    """A loaded index: exact search by inner product over `ids` (n), in the order they were written."""
+    """A loaded index: exact search by inner product over `ids` (n), ascending."""
 
     def __init__(self, manifest: Manifest, index: Any) -> None:
         self.manifest = manifest
@@ -66,7 +66,8 @@ class IndexFile:
         """Return the `limit` nearest of the allowed passages; `allowed` is (n), `query` (dimension)."""
         # The library keeps a bare pointer to this buffer while it searches.
         bitmap = np.packbits(allowed, bitorder="little")
-        chosen = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bitmap))
+        chosen = faiss.SearchParameters()
+        chosen.sel = faiss.IDSelectorBitmap(len(bitmap), faiss.swig_ptr(bitmap))
         scores, rows = self._flat.search(query[np.newaxis], limit, params=chosen)
         is_found = rows[0] >= 0
         return Hits(self.ids[rows[0][is_found]], scores[0][is_found])
@@ -80,7 +81,7 @@ class IndexFile:
 def write_index(folder: Path, edition: Edition, ids: Ids, vectors: Vectors) -> Manifest:
     """Write the file and then the manifest of a generation, each aside, synced and renamed.
 
-    `ids` (n) and `vectors` (n, d) belong together. The manifest comes last: where it is, the file is complete.
+    `ids` (n), ascending, and `vectors` (n, d) belong together. The manifest comes last: where it is, all is complete.
     """
     folder.mkdir(parents=True, exist_ok=True)
     index = faiss.IndexIDMap2(faiss.IndexFlatIP(max(1, vectors.shape[1])))
@@ -127,10 +128,12 @@ def _checked(folder: Path, generation: int) -> Manifest | None:
     """Return the manifest when the file is what it says. A flipped bit would load silently: the hash comes first."""
     try:
         manifest = Manifest(**json.loads(_manifest_path(folder, generation).read_text(encoding="utf-8")))
-        if _sha256(_index_path(folder, generation)) != manifest.sha256 or manifest.generation != generation:
-            raise ValueError("the hash is wrong")
+        digest = _sha256(_index_path(folder, generation))
     except (OSError, ValueError, TypeError) as exc:
-        log.warning("index %d is missing or damaged: %s", generation, exc)
+        log.warning("index %d is missing or its manifest is damaged: %s", generation, exc)
+        return None
+    if (digest, generation) != (manifest.sha256, manifest.generation):
+        log.warning("index %d is damaged: its hash is wrong", generation)
         return None
     return manifest
 

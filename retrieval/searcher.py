@@ -1,0 +1,107 @@
+"""From a question to the passages that answer it: by meaning, by words, by right."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.types import Passage, Principal
+from retrieval.embedding.encoder import Encoder
+from retrieval.fusion import fuse
+from retrieval.index import Ids, Vectors
+from retrieval.stems import stem_text
+from retrieval.store import keywords, passages
+from retrieval.store.database import Database
+from retrieval.store.documents import require_collection
+from retrieval.store.keywords import KeywordScores
+from retrieval.vector_index import Snapshot, VectorIndex
+
+CANDIDATES = 100  # of each of the two searches
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchTimings:
+    """Milliseconds; `search_ms` is the whole, `embed_ms` the question's vector within it."""
+
+    embed_ms: float
+    search_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Passages, best first."""
+
+    passages: tuple[Passage, ...]
+    timings: SearchTimings
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Passages that one of the searches proposed, with what both say of them; all arrays are (n)."""
+
+    ids: Ids
+    dense: NDArray[np.float32]
+    keyword: NDArray[np.float32]
+
+
+class Searcher:
+    """Searches one database. Safe to call from several threads; each search sees one state of the base throughout."""
+
+    def __init__(self, database: Database, encoder: Encoder, index: VectorIndex, *, dense_weight: float) -> None:
+        self._database = database
+        self._encoder = encoder
+        self._index = index
+        self._dense_weight = dense_weight
+
+    def search(self, query: str, *, principal: Principal, collection: str | None, top_k: int) -> SearchResult:
+        """Find the `top_k` best passages of `collection` (None: of all that the principal may read).
+
+        Raises `NotFound` when the principal may not use the collection.
+        """
+        if collection is not None:
+            require_collection(principal, collection)
+        allowed = principal.collections if collection is None else frozenset({collection})
+        started_s = time.perf_counter()
+        vector = self._encoder.encode_queries([query])[0]
+        embedded_s = time.perf_counter()
+        with self._database.read() as conn:
+            snapshot = self._index.refresh(conn)
+            matched = keywords.score(conn, stem_text(query))
+            best = self._ranked(self._candidates(snapshot, vector, matched, allowed), top_k)
+            found = passages.show(conn, best, principal)
+        timings = SearchTimings((embedded_s - started_s) * 1000, (time.perf_counter() - started_s) * 1000)
+        return SearchResult(tuple(found), timings)
+
+    def _candidates(
+        self, snapshot: Snapshot, vector: Vectors, matched: KeywordScores, allowed: frozenset[str] | None
+    ) -> Candidates:
+        """Join the best of both searches; rights and collection are applied before either ranks."""
+        if allowed is not None:
+            may_read = snapshot.readable(matched.ids, allowed)
+            matched = KeywordScores(matched.ids[may_read], matched.scores[may_read])
+        strongest = matched.ids[np.argsort(-matched.scores, kind="stable")[:CANDIDATES]]
+        if snapshot.state.fingerprint not in (None, self._encoder.fingerprint):
+            log.debug("the base is being embedded anew: search by words alone")
+            return Candidates(strongest, np.zeros(len(strongest), np.float32), _scores_of(matched, strongest))
+        nearest = snapshot.search(vector, CANDIDATES, allowed)
+        ids = np.union1d(nearest.ids, strongest)
+        return Candidates(ids, snapshot.scores(vector, ids), _scores_of(matched, ids))
+
+    def _ranked(self, candidates: Candidates, top_k: int) -> dict[int, float]:
+        fused = fuse(candidates.dense, candidates.keyword, dense_weight=self._dense_weight)
+        best = np.argsort(-fused, kind="stable")[:top_k]
+        return {int(id_): float(score) for id_, score in zip(candidates.ids[best], fused[best], strict=True)}
+
+
+def _scores_of(matched: KeywordScores, ids: Ids) -> NDArray[np.float32]:
+    """BM25 of `ids`; 0 for those that hold none of the words."""
+    scores = np.zeros(len(ids), np.float32)
+    _, here, there = np.intersect1d(ids, matched.ids, return_indices=True)
+    scores[here] = matched.scores[there]
+    return scores
