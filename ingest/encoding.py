@@ -20,7 +20,7 @@ _BOMS = (
 )
 # How much likelier than cp1251 (in nats) a text must be to be read otherwise: Mac files are rare in Russian offices,
 # and differ from cp1251 in capitals and «я» alone.
-_CYRILLIC = MappingProxyType({"cp1251": 0.0, "koi8-r": 2.0, "cp866": 2.0, "mac-cyrillic": 8.0})
+_CYRILLIC = MappingProxyType({"cp1251": 0.0, "koi8-r": 2.0, "cp866": 2.0, "mac-cyrillic": 3.5})
 _ARCHIVE_NAMES = MappingProxyType({"cp866": 0.0, "cp1251": 2.0})
 _SAMPLE_BYTES = 65536
 _SAMPLE_WORDS = 400

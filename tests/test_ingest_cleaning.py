@@ -1,0 +1,32 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.cleaning import clean, clean_line
+
+
+def test_line_ends_of_every_system_become_one():
+    assert clean("а\r\nб\rв\u2028г\x0cд") == "а\nб\nв\nг\nд"
+
+
+def test_what_cannot_be_seen_is_gone():
+    assert clean("до\u00adго\u200bвор\ufeff\x00\u202e №\u00a07") == "договор № 7"
+
+
+def test_letters_typed_in_two_parts_become_one():
+    assert clean("и\u0306 е\u0308") == "й ё"
+
+
+def test_tabs_and_indents_stay_in_text_and_go_from_a_line():
+    assert clean("\tа  б") == "\tа  б"
+    assert clean_line(" а\n\t б\u00a0 в ") == "а б в"
+
+
+@given(st.text())
+def test_cleaning_twice_changes_nothing_more(text):
+    assert clean(clean(text)) == clean(text)
+
+
+@given(st.text(), st.text())
+def test_pieces_joined_by_a_line_feed_stay_clean_so_that_offsets_hold(a, b):
+    joined = f"{clean(a)}\n{clean(b)}"
+    assert clean(joined) == joined
