@@ -46,8 +46,8 @@ class PdfiumDocument:
             self._pdf = pypdfium2.PdfDocument(path)
             if self._pdf.get_formtype() == raw.FORMTYPE_ACRO_FORM:
                 self._pdf.init_forms()  # so that filled-in fields are drawn
-        except (pypdfium2.PdfiumError, OSError) as exc:
-            if getattr(exc, "err_code", None) == raw.FPDF_ERR_PASSWORD:
+        except pypdfium2.PdfiumError as exc:
+            if exc.err_code == raw.FPDF_ERR_PASSWORD:
                 raise reasons.password_protected() from exc
             raise reasons.damaged("документ PDF") from exc
 

@@ -66,6 +66,12 @@ class Raster:
         near = sum(histogram[max(0, paper - _INK_CONTRAST) : paper + _INK_CONTRAST + 1])
         return 1 - near / max(1, sum(histogram)) < _BLANK_INK_SHARE
 
+    def has_ink(self, box: Box) -> bool:
+        """Whether anything but paper is within `box`."""
+        part = self._image.convert("L").crop((box.left, box.top, box.right + 1, box.bottom + 1))
+        shades = [shade for shade, count in enumerate(part.histogram()) if count]
+        return shades[-1] - shades[0] > _INK_CONTRAST
+
     def scaled(self, factor: float) -> Raster:
         """The same picture, `factor` times as wide and as high."""
         size = max(1, round(self.width * factor)), max(1, round(self.height * factor))
