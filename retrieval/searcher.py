@@ -14,13 +14,14 @@ from retrieval.embedding.encoder import Encoder
 from retrieval.fusion import fuse
 from retrieval.index import Ids, Vectors
 from retrieval.stems import stem_text
-from retrieval.store import keywords, passages
+from retrieval.store import keyword, passages
 from retrieval.store.database import Database
 from retrieval.store.documents import require_collection
-from retrieval.store.keywords import KeywordScores
+from retrieval.store.keyword import Matches
 from retrieval.vector_index import Snapshot, VectorIndex
 
 CANDIDATES = 100  # of each of the two searches
+STEMS_MAX = 64  # of a query: beyond that it is a text, and the rest adds time rather than sense
 
 log = logging.getLogger(__name__)
 
@@ -72,19 +73,19 @@ class Searcher:
         embedded_s = time.perf_counter()
         with self._database.read() as conn:
             snapshot = self._index.refresh(conn)
-            matched = keywords.score(conn, stem_text(query))
+            matched = keyword.every(conn, stem_text(query)[:STEMS_MAX])
             best = self._ranked(self._candidates(snapshot, vector, matched, allowed), top_k)
             found = passages.show(conn, best, principal)
         timings = SearchTimings((embedded_s - started_s) * 1000, (time.perf_counter() - started_s) * 1000)
         return SearchResult(tuple(found), timings)
 
     def _candidates(
-        self, snapshot: Snapshot, vector: Vectors, matched: KeywordScores, allowed: frozenset[str] | None
+        self, snapshot: Snapshot, vector: Vectors, matched: Matches, allowed: frozenset[str] | None
     ) -> Candidates:
         """Join the best of both searches; rights and collection are applied before either ranks."""
         if allowed is not None:
             may_read = snapshot.readable(matched.ids, allowed)
-            matched = KeywordScores(matched.ids[may_read], matched.scores[may_read])
+            matched = Matches(matched.ids[may_read], matched.scores[may_read])
         strongest = matched.ids[np.argsort(-matched.scores, kind="stable")[:CANDIDATES]]
         if snapshot.state.fingerprint not in (None, self._encoder.fingerprint):
             log.debug("the base is being embedded anew: search by words alone")
@@ -99,7 +100,7 @@ class Searcher:
         return {int(id_): float(score) for id_, score in zip(candidates.ids[best], fused[best], strict=True)}
 
 
-def _scores_of(matched: KeywordScores, ids: Ids) -> NDArray[np.float32]:
+def _scores_of(matched: Matches, ids: Ids) -> NDArray[np.float32]:
     """BM25 of `ids`; 0 for those that hold none of the words."""
     scores = np.zeros(len(ids), np.float32)
     _, here, there = np.intersect1d(ids, matched.ids, return_indices=True)

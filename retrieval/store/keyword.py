@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
 from core.types import Principal
@@ -18,10 +21,30 @@ FROM passage_stems AS s JOIN passages AS p ON p.id = s.rowid JOIN documents AS d
 WHERE passage_stems MATCH :query AND d.collection IN (SELECT value FROM json_each(:collections))
 ORDER BY score DESC LIMIT :limit
 """
+_EVERY = "SELECT rowid, -bm25(passage_stems) FROM passage_stems WHERE passage_stems MATCH :query"
 _OF = """
 SELECT rowid, -bm25(passage_stems) FROM passage_stems
 WHERE passage_stems MATCH :query AND rowid IN (SELECT value FROM json_each(:ids))
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """Passages that hold some of the stems: ids (n), ascending, and their scores (n)."""
+
+    ids: NDArray[np.int64]
+    scores: NDArray[np.float32]
+
+
+def every(conn: Connection, stems: Sequence[str]) -> Matches:
+    """Return all passages with any of the stems, whoever may read them.
+
+    One pass costs less than the best few and then the scores of others that were found by meaning:
+    SQLite would count every stem's passages again for each of those.
+    """
+    rows = conn.execute(text(_EVERY), {"query": match_any(stems)}).all() if stems else []
+    found = np.array([tuple(row) for row in rows], np.float64).reshape(-1, 2)
+    return Matches(found[:, 0].astype(np.int64), found[:, 1].astype(np.float32))
 
 
 def best(
