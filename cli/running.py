@@ -60,7 +60,7 @@ def _greet(settings: Settings, wants_welcome: bool, stopped: threading.Event) ->
     if not stopped.is_set():
         say(
             f"\nСтраница:  {page_url(settings)}\n"
-            f"API:       {settings.api_url}  (описание: {settings.api_url}/docs)\n"
+            f"API:       {settings.api_url}  (описание: {settings.api_url}/openapi.json)\n"
             "Остановить: Ctrl-C"
         )
 
