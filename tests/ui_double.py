@@ -166,6 +166,7 @@ def _add_answers(app: FastAPI, double: Double) -> None:
 
         async def chunks() -> AsyncIterator[str]:
             for text in ("Dear ", "colleagues"):
+                await asyncio.sleep(double.pause_s)
                 yield f"data: {json.dumps({'choices': [{'delta': {'content': text}}]})}\n\n"
             yield "data: [DONE]\n\n"
 
@@ -177,9 +178,9 @@ async def _answering(double: Double) -> AsyncIterator[str]:
         for position in range(double.queue, 0, -1):
             yield _event("queued", {"position": position, "eta_s": 20.0 * position})
             await asyncio.sleep(double.pause_s)
-        first = next(iter(double.documents.values()), None)
-        place = first and {"document_id": first["id"], "document": first["name"], "page": 1, "section": "п. 4.2"}
-        yield _event("sources", {"passages": [{**place, "text": PAGE, "score": 0.8}] if place else []})
+        latest = next(reversed(double.documents.values()), None)
+        place = latest and {"document_id": latest["id"], "document": latest["name"], "page": 1, "section": "п. 4.2"}
+        yield _event("sources", {"passages": [{**place, "text": double.pages[0], "score": 0.8}] if place else []})
         for word in double.answer.split(" "):
             await asyncio.sleep(double.pause_s)
             yield _event("token", {"text": word + " "})

@@ -34,6 +34,7 @@ UPLOAD_TIMEOUT = httpx.Timeout(300.0, connect=5.0)
 # A question may wait in the queue and a slow processor may read for minutes before the first word.
 ANSWER_TIMEOUT = httpx.Timeout(600.0, connect=5.0)
 UNNUMBERED_MAX = 50
+QUOTE_MAX_CHARS = 2000
 
 DOWN = (
     "Сервис не отвечает. Подождите минуту и повторите. Если не поможет, попросите администратора "
@@ -108,7 +109,7 @@ class Client:
         """PNG of a page with the quote marked; None where the document has no images of pages."""
         path = f"/v1/documents/{document_id}/pages/{page}/image"
         try:
-            return self._call("GET", path, params={"quote": quote, "width_px": width_px}).content
+            return self._call("GET", path, params={"quote": quote[:QUOTE_MAX_CHARS], "width_px": width_px}).content
         except ClientError as exc:
             if exc.status in {HTTPStatus.NOT_FOUND, HTTPStatus.UNSUPPORTED_MEDIA_TYPE}:
                 return None

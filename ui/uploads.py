@@ -36,6 +36,7 @@ def show_upload(client: Client, collections: tuple[Collection, ...]) -> None:
         f"Перетащите файлы сюда или выберите их: {FORMATS}",
         accept_multiple_files=True,
         key=f"files-{upload_round}",
+        on_change=_forget_outcome,
     )
     with st.container(key="upload-choices", horizontal=True, vertical_alignment="bottom", gap="medium"):
         collection = _choose_collection(collections)
@@ -68,6 +69,10 @@ def _choose_collection(collections: tuple[Collection, ...]) -> str:
         return chosen or DEFAULT_COLLECTION
     name = st.text_input("Название новой коллекции", key="new_collection", max_chars=100, width=300)
     return name.strip()
+
+
+def _forget_outcome() -> None:
+    st.session_state.pop(OUTCOME, None)
 
 
 def _send(client: Client, chosen: Sequence[UploadedFile], *, collection: str, replace: bool) -> Outcome:
