@@ -29,8 +29,12 @@ SCREEN = 100
 UPLOAD_ATTEMPTS = 5
 
 
-def find_files(folder: Path) -> list[Path]:
-    """Every file below `folder` in a stable order; hidden ones are left out. Raises `InvalidRequest` when none."""
+def find_files(folder: Path) -> list[tuple[str, Path]]:
+    """Every file below `folder` and the name of its document, in a stable order; hidden ones are left out.
+
+    A document is named as its file; several files of one name by their paths, or one would replace another.
+    Raises `InvalidRequest` when there is nothing to upload.
+    """
     if not folder.exists():
         raise InvalidRequest("no_folder", f"Папки {folder} нет: проверьте путь.")
     found = [folder] if folder.is_file() else sorted(path for path in folder.rglob("*") if path.is_file())
@@ -38,7 +42,8 @@ def find_files(folder: Path) -> list[Path]:
     files = [path for path in found if not any(part.startswith(".") for part in path.relative_to(base).parts)]
     if not files:
         raise InvalidRequest("empty_folder", f"В папке {folder} нет файлов.")
-    return files
+    counts = Counter(path.name for path in files)
+    return [(path.name if counts[path.name] == 1 else path.relative_to(base).as_posix(), path) for path in files]
 
 
 def ingest(client: Client, folder: Path, *, collection: str, replace: bool) -> bool:
@@ -46,7 +51,7 @@ def ingest(client: Client, folder: Path, *, collection: str, replace: bool) -> b
     files = find_files(folder)
     refused: list[tuple[str, str]] = []
     sent: dict[str, Document] = {}
-    for number, (name, path) in enumerate(_names(files, folder), start=1):
+    for number, (name, path) in enumerate(files, start=1):
         say(f"[{number}/{len(files)}] {name}")
         try:
             document = _upload(client, name, path, collection=collection, replace=replace)
@@ -103,12 +108,6 @@ def show_documents(documents: Iterable[Document]) -> None:
     for one in shown:
         if one.error is not None:
             say(f"{one.name}: {one.error.detail}")
-
-
-def _names(files: list[Path], folder: Path) -> list[tuple[str, Path]]:
-    """Name a document as its file; several files of one name by their paths, or one would replace another."""
-    counts = Counter(path.name for path in files)
-    return [(path.name if counts[path.name] == 1 else path.relative_to(folder).as_posix(), path) for path in files]
 
 
 def _upload(client: Client, name: str, path: Path, *, collection: str, replace: bool) -> Document:
