@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from retrieval.sentences import split_sentences
 
 _LEADING_MARKS = re.compile(r"(?:[\[【][\d,; ]*[\]】]\s*)+[.!?;:]?(?:\s+|$)")
-_OPEN_MARK = re.compile(r"[\[【][\d,; ]*$")
+_OPEN_MARK = re.compile(r"(?:[\[【][\d,; ]*[\]】]\s*)*[\[【][\d,; ]*$")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ MIN_COVERAGE = 0.6
 _PAIR_GAIN = 0.15  # a second sentence is quoted when it covers this much more
 
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
-_NUMBER = re.compile(r"\d{1,3}(?:[  ]\d{3})+(?!\d)|\d+(?:[.,]\d+)*")
+_NUMBER = re.compile(r"\d{1,3}(?:[  ]\d{3})+(?!\d)(?:,\d+)?|\d+(?:[.,]\d+)*")
 _DATE = re.compile(r"\b0?(\d{1,2})\.0?(\d{1,2})\.(\d{4})\b")
 _MONTH = re.compile(
     r"\b(январ|феврал|март|апрел|ма[йяе]\b|июн|июл|август|сентябр|октябр|ноябр|декабр)\w*", re.IGNORECASE

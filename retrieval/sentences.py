@@ -15,6 +15,7 @@ _LEADING = re.compile(
 # May close a sentence: they do when a capital letter follows («и т. д. Затем», «10 руб. Оплата»).
 _CLOSING = re.compile(r"гг|в|вв|руб|коп|тыс|млн|млрд|трлн|др|пр|т\.д|т\.п|н\.э|мин|сек|час|ч|мес|чел|экз|шт|л")
 _END = re.compile(r"[.!?…]+[»”\"’)\]]*(?=\s|$)")
+_FOLLOWING = re.compile(r"\s*(?:\[[\d,; ]+\]\s*)*(\S?)")  # references say nothing of where a sentence ends
 _LAST_WORD = re.compile(r"(?:(?<![^\W_])[^\W\d_]{1,2}\.[ ]?)*(?P<last>[^\W\d_]+)$")
 _ITEM = re.compile(r"(?:\d{1,3}(?:\.\d{1,3})*[.)]|[а-яёa-z]\)|[-–—•*▪])\s", re.IGNORECASE)
 _ITEM_NUMBER = re.compile(
@@ -50,7 +51,7 @@ def _trim(text: str, start: int, end: int) -> tuple[int, int]:
 
 def _stops(text: str) -> Iterator[int]:
     for match in _END.finditer(text):
-        following = text[match.end() :].lstrip()[:1] if match.end() < len(text) else ""
+        following = _FOLLOWING.match(text, match.end())[1]  # type: ignore[index]
         if not following or _ends_here(text, match, following):
             yield match.end()
 

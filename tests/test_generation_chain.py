@@ -1,0 +1,212 @@
+"""The whole chain over real HTTP: what the model says, what is let through, what happens when either side leaves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from core.errors import InvalidRequest, Misconfigured, TryLater
+from core.types import Answer, Passage, Principal, Turn
+from generation.chain import Answerer, AnswerRequest
+from generation.events import Done, Sources, Token
+from generation.language_model import LanguageModel, ModelServer
+from generation.prose import ProseWriter
+from generation.refusal import NO_DOCUMENTS, NOT_FOUND
+from tests.scripted_model_server import ScriptedModel, scripted_model
+
+LEAVE = (
+    "4.2. Ежегодный оплачиваемый отпуск составляет 28 календарных дней. Заявление на отпуск подают не позднее чем за "
+    "14 дней до его начала."
+)
+ORDER = "Приказ вступает в силу с 01.02.2014 г. Контроль за исполнением возложен на заместителя министра Петрову А. В."
+PASSAGES = (
+    Passage(1, "b", "Приказ № 112.pdf", 1, None, ORDER, 0, len(ORDER), 0.9),
+    Passage(2, "a", "Положение об отпусках.pdf", 3, "п. 4.2", LEAVE, 0, len(LEAVE), 0.8),
+)
+# In the prompt they stand by document: [1] is the regulation on leave, [2] the order.
+ME = Principal("test")
+
+
+@dataclass(frozen=True)
+class Found:
+    passages: tuple[Passage, ...]
+
+
+@pytest.fixture
+def model() -> Iterator[ScriptedModel]:
+    with scripted_model() as server:
+        yield server
+
+
+@asynccontextmanager
+async def answering(model: ScriptedModel, passages: tuple[Passage, ...] = PASSAGES) -> AsyncIterator[Answerer]:
+    server = ModelServer(model.url, "scripted", "prose", context_tokens=4096, answer_max_tokens=200, timeout_s=5)
+    language_model = LanguageModel(server)
+
+    def search(query: str, *, principal: Principal, collection: str, top_k: int) -> Found:
+        return Found(passages)
+
+    with ThreadPoolExecutor(1) as executor:
+        yield Answerer(search, ProseWriter(language_model), executor)
+    await language_model.aclose()
+
+
+async def answer_to(model: ScriptedModel, says: str, **request: object) -> Answer:
+    model.says = says
+    async with answering(model) as answerer:
+        return await answerer.answer(AnswerRequest("Сколько длится отпуск?", ME, **request))
+
+
+async def test_a_supported_sentence_keeps_its_number_and_gets_a_verbatim_quote(model):
+    answer = await answer_to(model, "Отпуск составляет 28 календарных дней [1].")
+    assert answer.answer == "Отпуск составляет 28 календарных дней [1]."
+    (citation,) = answer.citations
+    assert (citation.n, citation.document, citation.page, citation.section) == (
+        1,
+        "Положение об отпусках.pdf",
+        3,
+        "п. 4.2",
+    )
+    assert citation.quote in LEAVE
+    assert "28 календарных дней" in citation.quote
+    assert not answer.refused
+    assert answer.passages == PASSAGES
+
+
+async def test_a_number_of_no_passage_is_removed_and_the_right_one_put_in_its_place(model):
+    answer = await answer_to(model, "Отпуск составляет 28 календарных дней [7].")
+    assert answer.answer == "Отпуск составляет 28 календарных дней [1]."
+
+
+async def test_a_citation_of_the_wrong_passage_is_corrected(model):
+    answer = await answer_to(model, "Отпуск составляет 28 календарных дней [2].")
+    assert answer.citations[0].document == "Положение об отпусках.pdf"
+
+
+async def test_a_sentence_with_an_invented_number_is_dropped(model):
+    answer = await answer_to(
+        model, "Отпуск составляет 35 календарных дней [1]. Заявление подают за 14 дней до начала [1]."
+    )
+    assert answer.answer == "Заявление подают за 14 дней до начала [1]."
+
+
+async def test_a_sentence_with_an_invented_name_or_date_is_dropped(model):
+    answer = await answer_to(
+        model,
+        "Контроль за исполнением возложен на Сидорову [2]. Приказ вступает в силу с 1 марта 2014 г. [2] "
+        "Приказ вступает в силу с 1 февраля 2014 г. [2]",
+    )
+    assert answer.answer == "Приказ вступает в силу с 1 февраля 2014 г. [1]"
+
+
+async def test_an_uncited_sentence_that_a_passage_supports_gets_its_number(model):
+    answer = await answer_to(model, "Заявление на отпуск подают не позднее чем за 14 дней до начала.")
+    assert answer.answer == "Заявление на отпуск подают не позднее чем за 14 дней до начала [1]."
+
+
+async def test_citations_are_numbered_from_one_in_the_order_of_their_use(model):
+    answer = await answer_to(
+        model, "Контроль за исполнением возложен на Петрову А. В. [2]\n- Отпуск составляет 28 календарных дней [1]."
+    )
+    assert answer.answer == (
+        "Контроль за исполнением возложен на Петрову А. В. [1]\n- Отпуск составляет 28 календарных дней [2]."
+    )
+    assert [citation.n for citation in answer.citations] == [1, 2]
+
+
+async def test_an_answer_without_support_is_a_refusal_that_still_shows_the_passages(model):
+    answer = await answer_to(model, "Столица Франции — Париж [1]. Население города велико.")
+    assert (answer.answer, answer.refused, answer.citations) == (NOT_FOUND, True, ())
+    assert answer.passages == PASSAGES
+
+
+async def test_the_models_own_refusal_is_ours(model):
+    answer = await answer_to(model, "К сожалению, в отрывках нет ответа на этот вопрос.")
+    assert (answer.answer, answer.refused) == (NOT_FOUND, True)
+
+
+async def test_without_passages_the_model_is_not_asked(model):
+    async with answering(model, passages=()) as answerer:
+        answer = await answerer.answer(AnswerRequest("Сколько длится отпуск?", ME))
+    assert (answer.answer, answer.refused, answer.timings.first_token_ms) == (NO_DOCUMENTS, True, None)
+    assert model.requests == []
+
+
+async def test_events_come_in_order_and_the_tokens_are_the_answer(model):
+    model.says = "Отпуск составляет 28 календарных дней [1]. Заявление подают за 14 дней до начала [1]."
+    async with answering(model) as answerer:
+        events = [event async for event in answerer.stream(AnswerRequest("Сколько длится отпуск?", ME))]
+    assert isinstance(events[0], Sources)
+    assert isinstance(events[-1], Done)
+    tokens = [event.text for event in events[1:-1] if isinstance(event, Token)]
+    assert len(tokens) == 2
+    assert "".join(tokens) == events[-1].answer.answer
+    timings = events[-1].answer.timings
+    assert 0 <= timings.search_ms <= timings.first_token_ms <= timings.total_ms
+
+
+async def test_the_runnable_gives_the_same_events(model):
+    model.says = "Отпуск составляет 28 календарных дней [1]."
+    async with answering(model) as answerer:
+        runnable = answerer.as_runnable()
+        events = [event async for event in runnable.astream(AnswerRequest("Сколько длится отпуск?", ME))]
+    assert [type(event) for event in events] == [Sources, Token, Done]
+
+
+async def test_a_sentence_is_shown_before_the_model_has_finished(model):
+    model.says = "Отпуск составляет 28 календарных дней [1]. " + "Заявление подают за 14 дней до начала [1]. " * 20
+    model.pause_s = 0.005
+    async with answering(model) as answerer, aclosing(answerer.stream(AnswerRequest("Отпуск?", ME))) as events:
+        async for event in events:
+            if isinstance(event, Token):
+                break
+        assert model.pieces_sent < len(model.says) / 4 / 2
+
+
+async def test_a_client_who_leaves_breaks_the_models_stream_off(model):
+    model.says = "Отпуск составляет 28 календарных дней [1]. " * 500
+    model.pause_s = 0.005
+    async with answering(model) as answerer:
+        async with aclosing(answerer.stream(AnswerRequest("Отпуск?", ME))) as events:
+            async for event in events:
+                if isinstance(event, Token):
+                    break
+        assert await asyncio.to_thread(model.client_left.wait, 0.5)
+
+
+async def test_a_follow_up_over_the_same_passages_begins_with_the_same_prompt(model):
+    await answer_to(model, "Отпуск составляет 28 календарных дней [1].")
+    first = model.prompt
+    await answer_to(model, "", history=(Turn("Сколько длится отпуск?", "Отпуск составляет 28 календарных дней [1]."),))
+    assert model.prompt.startswith(first)
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "code"),
+    [
+        (503, TryLater, "model_unavailable"),
+        (429, TryLater, "model_busy"),
+        (401, Misconfigured, "model_key"),
+        (404, Misconfigured, "model_unknown"),
+        (400, InvalidRequest, "context_overflow"),
+    ],
+)
+async def test_what_the_model_server_answers_is_told_in_our_words(model, status, error, code):
+    model.status = status
+    model.counts_tokens = False
+    async with answering(model) as answerer:
+        with pytest.raises(error) as caught:
+            await answerer.answer(AnswerRequest("Сколько длится отпуск?", ME))
+    assert caught.value.code == code
+
+
+async def test_a_model_server_that_is_down_is_told_as_such():
+    with scripted_model() as gone:
+        pass
+    with pytest.raises(TryLater, match="model_unavailable"):
+        await answer_to(gone, "")
