@@ -82,7 +82,7 @@ def forgeable_tokens() -> Tokens:
 
 
 def gemma_tokens() -> Tokens:
-    """Like Gemma's: no space put before texts, `<start_of_turn>` defined by the user, `<end_of_turn>` a control token."""
+    """Like Gemma's: no space put before texts; `<start_of_turn>` is user-defined, `<end_of_turn>` a control token."""
     specials = {0: "<pad>", 1: "<eos>", 2: "<bos>", 3: "<unk>", 4: "<end_of_turn>"}
     return _sentencepiece(specials, words={}, adds_space=False, user_defined={5: "<start_of_turn>"})
 
