@@ -16,8 +16,18 @@ from api.readiness import Readiness
 from api.turns import QueueLimits, TurnQueue
 from core.errors import Misconfigured, ServiceError
 from core.settings import Settings, load_settings
+from generation.chain import Answerer
+from generation.language_model import LanguageModel
+from generation.model_choice import server_of
+from generation.writer import make_writer
+from ingest.files import FileStore
+from ingest.limits import Limits
+from ingest.sandbox import Sandbox
+from retrieval.embedding.encoder import make_encoder
+from retrieval.searcher import Searcher
 from retrieval.store import keys
 from retrieval.store.database import Database
+from retrieval.vector_index import VectorIndex
 
 SEARCH_THREADS = 2
 GRACE_S = 5
@@ -56,7 +66,38 @@ def build(settings: Settings) -> Parts:
                 f"ZNAYKA_API_HOST={settings.api_host} открывает сервис другим машинам, а ключа нет. "
                 "Создайте ключ: znayka keys create ИМЯ.",
             )
-    raise NotImplementedError(time, ThreadPoolExecutor, Readiness, Metrics, TurnQueue, QueueLimits, SEARCH_THREADS)
+    encoder = make_encoder(
+        settings.embedding_model,
+        backend=settings.embedding_backend,
+        cache_dir=settings.cache_dir,
+        threads=settings.embedding_threads or 1,
+    )
+    index = VectorIndex(settings.data_dir / "index")
+    searcher = Searcher(database, encoder, index, dense_weight=settings.dense_weight)
+    search_pool = ThreadPoolExecutor(SEARCH_THREADS, thread_name_prefix="search")
+    language_model = LanguageModel(server_of(settings))
+    return Parts(
+        settings=settings,
+        database=database,
+        files=FileStore(settings.data_dir / "files"),
+        searcher=searcher,
+        search_pool=search_pool,
+        answerer=Answerer(searcher.search, make_writer(language_model, encoder, search_pool), search_pool),
+        language_model=language_model,
+        sandbox=Sandbox(Limits.of(settings)),
+        turns=TurnQueue(_queue_limits(settings), time.monotonic),
+        metrics=Metrics(),
+        readiness=Readiness(database, settings.data_dir, settings.model_url, reserve_bytes=settings.disk_reserve_bytes),
+    )
+
+
+def _queue_limits(settings: Settings) -> QueueLimits:
+    return QueueLimits(
+        slots=settings.llm_slots,
+        waiting_max=settings.queue_max,
+        wait_max_s=settings.queue_max_s,
+        per_caller_max=settings.queue_max_per_key,
+    )
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ class Found(Protocol):
 class Search(Protocol):
     """`Searcher.search`: blocking, safe to call from several threads."""
 
-    def __call__(self, query: str, *, principal: Principal, collection: str, top_k: int) -> Found:
+    def __call__(self, query: str, *, principal: Principal, collection: str | None, top_k: int) -> Found:
         """Find passages that `principal` may read."""
 
 

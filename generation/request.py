@@ -9,10 +9,10 @@ from core.types import Principal, Turn
 
 @dataclass(frozen=True, slots=True)
 class AnswerRequest:
-    """A question and who asks it; `top_k` passages are searched for in `collection`."""
+    """A question and who asks it; `top_k` passages are searched for in `collection`, None being all."""
 
     question: str
     principal: Principal
-    collection: str = "default"
+    collection: str | None = None
     history: tuple[Turn, ...] = ()
     top_k: int = 6
