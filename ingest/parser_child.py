@@ -55,13 +55,14 @@ def main() -> None:
     folder, limits = Path(sys.argv[1]), Limits(**json.loads(sys.argv[2]))
     _limit_resources(limits)
     requests, replies = 0, _claim_stdout()
-    threading.Thread(target=_die_with_parent, args=(requests, folder), daemon=True).start()
+    watch = threading.Thread(target=_die_with_parent, args=(requests, folder), daemon=True)
+    watch.start()
     frames.send(replies, Kind.READY)
     while True:
         try:
             _, payload = frames.receive(requests, max_bytes=_REQUEST_MAX_BYTES)
         except EOFError:
-            return
+            watch.join()  # it sees the same, and ends us all
         _allow_cpu(limits.cpu_s)
         frames.send(replies, *_reply(json.loads(payload), limits, replies))
 

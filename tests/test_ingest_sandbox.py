@@ -183,7 +183,7 @@ def test_closing_leaves_no_process_and_no_folder(note):
 
 def test_the_child_and_its_folder_go_when_the_parent_is_killed(note):
     script = (
-        "import sys, time; from pathlib import Path; from ingest.limits import Limits; from ingest.sandbox import Sandbox;"
+        "import time; from pathlib import Path; from ingest.limits import Limits; from ingest.sandbox import Sandbox;"
         f"s = Sandbox(Limits()); s.parse(Path({str(note)!r}), 'note.txt'); print('ready', flush=True); time.sleep(60)"
     )
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=Path(__file__).parent.parent)
