@@ -92,6 +92,14 @@ def test_the_chosen_collection_is_asked(double, page):
     assert double.asked[0]["collection"] == "Кадры"
 
 
+def test_a_chosen_collection_that_is_gone_does_not_break_the_view(double, page):
+    page.selectbox(key="collection").set_value("Кадры").run()
+    double.documents.clear()
+    page.run()
+    assert not page.exception
+    assert page.selectbox(key="collection").value == ""
+
+
 def test_stopping_hangs_up_and_keeps_the_beginning(double, page):
     double.answer, double.pause_s = "слово " * 500, 0.05
     page.chat_input[0].set_value("вопрос").run()

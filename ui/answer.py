@@ -11,8 +11,8 @@ from ui.parts import copy_button
 from ui.reply import ReplyState
 from ui.source import open_citation, open_passage
 from ui.talk import Exchange
-from ui.wire import ClientError, Found, Verdict
-from ui.words import count, failure, place, waiting
+from ui.wire import Found, Verdict
+from ui.words import count, failure, place, shortened, waiting
 
 FENCE = "```"
 VERDICTS = ("down", "up")
@@ -81,7 +81,7 @@ def _show_citation(citation: Citation, *, key: str) -> None:
         )
         with st.container(gap=None):
             st.text(place(citation))
-            quiet(f"«{_shortened(citation.quote)}»", key=f"quote-{key}")
+            quiet(f"«{shortened(citation.quote)}»", key=f"quote-{key}")
 
 
 def _show_passages(passages: tuple[Found, ...], *, n: int) -> None:
@@ -100,42 +100,29 @@ def _show_passages(passages: tuple[Found, ...], *, n: int) -> None:
 
 
 def _show_actions(client: Client, exchange: Exchange) -> None:
+    key = f"verdict-{exchange.n}"
     with st.container(key=f"actions-{exchange.n}", horizontal=True, vertical_alignment="center"):
         copy_button(exchange.reply.state.text, key=f"copy-{exchange.n}")
-        key = f"verdict-{exchange.n}"
-        st.feedback("thumbs", key=key, on_change=_keep_verdict, args=(client, exchange))
-    problem = st.session_state.get(f"{key}-problem")
-    if problem:
-        notice("error", problem, key=key)
-    elif st.session_state.get(key) is not None:
+        chosen = st.feedback("thumbs", key=key, default=exchange.thumb)
+    if chosen != exchange.thumb and chosen is not None:
+        with failures_shown(key):
+            client.give_feedback(_verdict(exchange, VERDICTS[chosen]))
+            exchange.thumb = chosen
+    if exchange.thumb is not None:
         quiet("Спасибо, оценка сохранена.", key=key)
-        if VERDICTS[st.session_state[key]] == "down":
+        if VERDICTS[exchange.thumb] == "down" and not exchange.is_commented:
             _show_comment(client, exchange)
 
 
 def _show_comment(client: Client, exchange: Exchange) -> None:
     key = f"comment-{exchange.n}"
-    if st.session_state.get(f"{key}-kept"):
-        return
     with st.form(f"{key}-form", border=False):
         comment = st.text_input("Что не так? (можно не отвечать)", key=key, max_chars=1000)
         if st.form_submit_button("Отправить") and comment.strip():
             with failures_shown(key):
                 client.give_feedback(_verdict(exchange, "down", comment=comment.strip()))
-                st.session_state[f"{key}-kept"] = True
+                exchange.is_commented = True
                 st.rerun()
-
-
-def _keep_verdict(client: Client, exchange: Exchange) -> None:
-    key = f"verdict-{exchange.n}"
-    chosen = st.session_state[key]
-    if chosen is None:
-        return
-    st.session_state.pop(f"{key}-problem", None)
-    try:
-        client.give_feedback(_verdict(exchange, VERDICTS[chosen]))
-    except ClientError as exc:
-        st.session_state[f"{key}-problem"] = failure(exc)
 
 
 def _verdict(exchange: Exchange, verdict: str, *, comment: str = "") -> Verdict:
@@ -148,8 +135,3 @@ def _verdict(exchange: Exchange, verdict: str, *, comment: str = "") -> Verdict:
         document_ids=tuple(dict.fromkeys(citation.document_id for citation in cited)),
         comment=comment,
     )
-
-
-def _shortened(text: str, limit: int = 220) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"

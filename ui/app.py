@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 
 import streamlit as st
@@ -12,6 +13,10 @@ from ui import documents, questions
 from ui.client import Client
 from ui.look import FAVICON, NAME, notice, show_header
 from ui.russian import speak_russian
+
+logger = logging.getLogger(__name__)
+
+BROKEN = "На странице произошла ошибка. Обновите её (F5); если не поможет, сообщите администратору."
 
 
 @st.cache_resource(show_spinner=False)
@@ -45,8 +50,13 @@ def main() -> None:
         settings = load_settings()
     except Misconfigured as exc:
         notice("error", exc.detail, key="settings")
-    else:
+        return
+    try:
         _show(settings)
+    except Exception:
+        # Streamlit would show a visitor an English message that says nothing.
+        logger.exception("page failed")
+        notice("error", BROKEN, key="page")
 
 
 main()

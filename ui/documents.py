@@ -58,6 +58,7 @@ def _filters(collections: tuple[Collection, ...]) -> None:
         [ALL, *(each.name for each in collections)],
         format_func=lambda name: collection(name) if name else "Все",
         key="collection_filter",
+        persist_state="session",
         on_change=_first_page,
     )
 

@@ -84,11 +84,17 @@ def _choices(talk: list[Exchange], collections: tuple[Collection, ...]) -> tuple
                 f"{words.collection(name)} ({sizes[name]})" if name else "Искать во всех документах"
             ),
             key="collection",
+            persist_state="session",
             disabled=is_plain,
             label_visibility="collapsed",
             width=280,
         )
-        st.toggle("Без документов", key="plain", help="Говорить с самой моделью: перевод, черновик, код")
+        st.toggle(
+            "Без документов",
+            key="plain",
+            persist_state="session",
+            help="Говорить с самой моделью: перевод, черновик, код",
+        )
         if talk:
             st.button("Новый разговор", icon=":material/add_comment:", on_click=_start_anew)
     if is_plain:

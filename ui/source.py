@@ -11,7 +11,7 @@ from ui.client import Client
 from ui.look import failures_shown, quiet
 from ui.parts import marked_text
 from ui.wire import Found
-from ui.words import place
+from ui.words import place, shortened
 
 OPENED = "opened_source"
 IMAGE_WIDTH_PX = 1400
@@ -58,7 +58,7 @@ def _show(client: Client, source: Source) -> None:
     with failures_shown("source"):
         image = _image(client, source)
         if image:
-            quiet(f"«{source.quote}»", key="quote")
+            quiet(f"«{shortened(source.quote)}»", key="quote")
             st.image(image, width="stretch", alt="Страница документа с выделенной цитатой")
         else:
             marked_text(_text(client, source), source.quote, key="source-text")

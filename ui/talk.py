@@ -13,12 +13,17 @@ HISTORY_TURNS = 4
 
 @dataclass(slots=True)
 class Exchange:
-    """One question and its reply. `n` is its place in the conversation, `is_plain` that no document was asked."""
+    """One question and its reply. `n` is its place in the conversation, `is_plain` says that no document was asked.
+
+    `thumb` is the verdict that the service has kept: 0 down, 1 up.
+    """
 
     n: int
     question: str
     reply: Reply
     is_plain: bool = False
+    thumb: int | None = None
+    is_commented: bool = False
 
 
 def history(exchanges: Sequence[Exchange], *, is_plain: bool) -> tuple[Turn, ...]:

@@ -62,6 +62,7 @@ def _choose_collection(collections: tuple[Collection, ...]) -> str:
         [*names, NEW],
         format_func=lambda name: "Новая коллекция…" if name == NEW else collection(name),
         key="upload_collection",
+        persist_state="session",
         width=300,
         help="Коллекция — это раздел базы, например «Кадры» или «Договоры». Искать можно во всех или в одной.",
     )

@@ -89,6 +89,12 @@ def place(source: Citation | Found) -> str:
     return ", ".join(part for part in parts if part)
 
 
+def shortened(text: str, limit: int = 220) -> str:
+    """One line of at most `limit` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
 def waiting(queued: Queued) -> str:
     """The place in the queue, and how long it may take."""
     if queued.position <= 0:

@@ -1,0 +1,39 @@
+"""`python -m ui`: Streamlit's options, and a setting that is wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from streamlit import config
+
+from core.settings import Settings
+from ui.__main__ import options
+
+
+@pytest.fixture
+def chosen(tmp_path) -> dict[str, str | int]:
+    return options(Settings(data_dir=tmp_path, upload_max_bytes=300 * 2**20 + 1, ui_port=8600))
+
+
+def test_every_option_is_one_that_streamlit_knows(chosen):
+    assert set(chosen) <= set(config.get_config_options())
+
+
+def test_nothing_is_sent_anywhere(chosen):
+    assert chosen["browser.gatherUsageStats"] == "false"
+
+
+def test_streamlit_takes_uploads_as_large_as_the_api_does(chosen):
+    assert chosen["server.maxUploadSize"] == 301
+    assert chosen["server.port"] == 8600
+
+
+def test_a_wrong_setting_is_one_sentence_not_a_traceback():
+    ended = subprocess.run(
+        [sys.executable, "-m", "ui"], env={"ZNAYKA_UI_PORT": "много"}, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 2
+    assert "ZNAYKA_UI_PORT" in ended.stderr
+    assert "Traceback" not in ended.stderr
