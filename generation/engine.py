@@ -121,7 +121,7 @@ class LlamaVocabulary:
             attributes = llama_cpp.llama_vocab_get_attr(self._vocab, token)
             is_user_defined = attributes & llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED
             if attributes & MARKER_ATTRIBUTES or self.ends_turn(token) or is_user_defined:
-                text = llama_cpp.llama_vocab_get_text(self._vocab, token).decode()
+                text = llama_cpp.llama_vocab_get_text(self._vocab, token).decode(errors="replace")
                 # Gemma defines whole HTML tags and runs of newlines so: those stay text.
                 if text.strip() and (not is_user_defined or self.ends_turn(token) or text in (self.template or "")):
                     yield text, token
@@ -148,7 +148,10 @@ class Engine:
                 verbose=False,
             )
         except (ValueError, RuntimeError, OSError, AssertionError, TemplateError) as exc:
-            detail = f"llama.cpp не смог загрузить {path}. Проверьте файл: `znayka models verify`, или скачайте заново."
+            detail = (
+                f"llama.cpp не смог загрузить {path}: файл повреждён или не хватает памяти. Проверьте его командой "
+                "`znayka models verify`; если он цел, выберите модель меньше: `znayka models list`."
+            )
             raise Misconfigured("model_unloadable", detail) from exc
         self.context_tokens = int(self._llama.n_ctx())
         self.vocabulary = LlamaVocabulary(self._llama)
@@ -246,7 +249,11 @@ class Generation:
         decoding = time.perf_counter()
         self.timings.completion_tokens = 1
         yield first
-        for token in tokens:
+        while True:
+            try:
+                token = next(tokens)
+            except RuntimeError as exc:
+                raise _failed() from exc
             self.timings.completion_tokens += 1
             self.timings.decode_ms = (time.perf_counter() - decoding) * 1000
             yield token
@@ -266,7 +273,7 @@ class Generation:
             self._llama._requires_eval = True
             if self._is_cancelled():
                 return None
-            raise TryLater("model_failed", "Модель прервала работу. Повторите вопрос.", retry_after_s=5) from exc
+            raise _failed() from exc
         finally:
             llama_cpp.llama_set_abort_callback(self._llama.ctx, llama_cpp.ggml_abort_callback(), None)
 
@@ -274,3 +281,7 @@ class Generation:
         held = self._llama.input_ids[: self._llama.n_tokens].tolist()
         pairs = zip(held, self._prompt[:-1], strict=False)
         return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(held), len(self._prompt) - 1))
+
+
+def _failed() -> TryLater:
+    return TryLater("model_failed", "Модель прервала работу. Повторите вопрос.", retry_after_s=5)

@@ -20,6 +20,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from core.errors import InvalidRequest, Misconfigured
 from generation.tokens import Content, Markup, Piece, Special
 
+UNREADABLE = (TemplateError, TypeError, ValueError)
+
 Role = Literal["system", "user", "assistant"]
 
 
@@ -144,13 +146,13 @@ class TemplateFormat:
         """Where the template refuses a system message, its text is put before the first question."""
         try:
             return self._render(messages)
-        except (TemplateError, TypeError) as exc:
+        except UNREADABLE as exc:
             folded = _fold_system(messages)
             if folded is None:
                 raise _unreadable(exc) from exc
         try:
             return self._render(folded)
-        except (TemplateError, TypeError) as exc:
+        except UNREADABLE as exc:
             raise _unreadable(exc) from exc
 
     def _render(self, messages: Sequence[Message]) -> list[Piece]:

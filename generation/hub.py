@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from core.settings import Settings
 from generation import embedded
 from generation.catalogue import Catalogue, Model
 from generation.download import Hub, Progress, Remote, fetch
-from generation.model_file import require, write_atomically
+from generation.model_file import WrongModelFile, require, sha256_of, write_atomically
 
 DEFAULT_MODEL = embedded.NAME
 
@@ -76,11 +77,13 @@ def pull(model: Model, shelf: Shelf, hub: Hub, progress: Progress) -> Path:
         return embedded.assemble(shelf.cache_dir)
     path = shelf.path(model)
     if path.is_file() and _expected(model, path):
-        return verify(model, shelf)
+        with suppress(WrongModelFile):  # a damaged file is what `pull` mends
+            return verify(model, shelf)
     remote = hub.describe(model.repo, model.file)
     if model.sha256 and remote.sha256 != model.sha256:
         raise _changed_upstream(model, remote)
-    fetch(hub, remote, path, progress)
+    if not (path.is_file() and sha256_of(path) == remote.sha256):  # it may have been copied here by hand
+        fetch(hub, remote, path, progress)
     write_atomically(
         _lock_path(path),
         json.dumps(asdict(Lock(model.repo, model.file, remote.revision, remote.size_bytes, remote.sha256)), indent=2),
@@ -96,10 +99,11 @@ def verify(model: Model, shelf: Shelf, *, trust_stamp: bool = False) -> Path:
     path = shelf.path(model)
     if model.is_embedded and not path.is_file():
         return embedded.assemble(shelf.cache_dir)
-    advice = embedded.ADVICE if model.is_embedded else f"Скачайте его: `znayka models pull {model.name}`."
+    advice = embedded.ADVICE if model.is_embedded else f"Скачайте модель: `znayka models pull {model.name}`."
     expected = _expected(model, path)
     if path.is_file() and not expected:
-        detail = f"Рядом с {path} нет файла {_lock_path(path).name} с контрольной суммой. Удалите модель. {advice}"
+        lock = _lock_path(path).name
+        detail = f"Рядом с {path} нет файла {lock} с контрольной суммой: скопируйте и его. {advice}"
         raise Misconfigured("model_unpinned", detail)
     require(path, expected or "станет известен при скачивании", advice=advice, trust_stamp=trust_stamp)
     return path

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import ServiceError, TryLater
+from core.errors import Misconfigured, ServiceError, TryLater
 from core.settings import Settings
 from generation.catalogue import Model, load_catalogue
 from generation.engine import Engine
@@ -68,12 +68,21 @@ class Loader:
         while self._served is None:
             try:
                 self._served = await asyncio.get_running_loop().run_in_executor(executor, self._load_model)
+            except OSError as exc:
+                log.exception("model file not readable")
+                self._problem = Misconfigured("model_unreadable", f"Не удалось прочитать файл модели: {exc}.")
+                return
             except ServiceError as exc:
                 log.error("model not loaded: %s", exc)  # noqa: TRY400 -- a reason for the operator, not a bug
                 self._problem = exc
                 if not isinstance(exc, WrongModelFile):
                     return
                 await self._changed(exc.path)
+
+    def close(self) -> None:
+        """Free the model's memory; nobody may be using it any more."""
+        if self._served is not None:
+            self._served.engine.close()
 
     async def _changed(self, path: Path) -> None:
         before = _look(path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -12,14 +11,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import uvicorn
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
-from core.errors import InvalidRequest, NotFound, ServiceError, TryLater, Unauthorized
-from core.settings import Settings, load_settings
+from core.errors import InvalidRequest, Misconfigured, NotFound, ServiceError, TryLater
+from core.settings import load_settings
 from generation.engine import Generation, Sampling
 from generation.metrics import Metrics
 from generation.model_file import WrongModelFile
@@ -30,24 +29,15 @@ from generation.tokens import Content, Piece, encode
 
 log = logging.getLogger(__name__)
 
+SHUTDOWN_S = 3
 STATUS_OF: Mapping[type[ServiceError], tuple[int, str]] = {
     InvalidRequest: (400, "invalid_request_error"),
-    Unauthorized: (401, "authentication_error"),
     NotFound: (404, "invalid_request_error"),
     ServiceError: (503, "server_error"),
 }
 
 
-async def check_key(request: Request) -> None:
-    """Refuse a caller without the key, where one is set. Raises `Unauthorized`."""
-    key: bytes = request.app.state.api_key
-    given = request.headers.get("authorization", "").removeprefix("Bearer ").encode()
-    if key and not hmac.compare_digest(given, key):
-        raise Unauthorized("unauthorized", "Нужен ключ модели: заголовок Authorization: Bearer <ZNAYKA_LLM_API_KEY>.")
-
-
-completions = APIRouter(dependencies=[Depends(check_key)])
-probes = APIRouter()
+router = APIRouter()
 
 
 class Answering:
@@ -105,7 +95,7 @@ class AnsweringResponse(StreamingResponse):
             self._answering.cancel()
 
 
-@completions.post("/v1/chat/completions")
+@router.post("/v1/chat/completions")
 async def chat(request: Request, body: ChatRequest) -> Response:
     """Continue a conversation."""
     served: Served = request.app.state.loader.served
@@ -113,19 +103,19 @@ async def chat(request: Request, body: ChatRequest) -> Response:
     return await _answer(request, body, served.format.prompt(messages), stop=served.format.stop, is_chat=True)
 
 
-@completions.post("/v1/completions")
+@router.post("/v1/completions")
 async def complete(request: Request, body: CompletionRequest) -> Response:
     """Continue a text."""
     return await _answer(request, body, [Content(body.prompt)], stop=(), is_chat=False)
 
 
-@completions.post("/tokenize")
+@router.post("/tokenize")
 async def tokenize(request: Request, body: TokenizeRequest) -> dict[str, int]:
     """Count the tokens that a text takes in a prompt."""
     return {"count": await run_in_threadpool(request.app.state.loader.served.engine.count, body.content)}
 
 
-@completions.get("/v1/models")
+@router.get("/v1/models")
 async def models(request: Request) -> dict[str, Any]:
     """The one model served, with what a prompt's author must know about it."""
     served: Served = request.app.state.loader.served
@@ -141,19 +131,19 @@ async def models(request: Request) -> dict[str, Any]:
     return {"object": "list", "data": [entry]}
 
 
-@probes.get("/live")
+@router.get("/live")
 async def live() -> dict[str, str]:
     """The process runs, whatever became of the model."""
     return {"status": "live"}
 
 
-@probes.get("/ready")
+@router.get("/ready")
 async def ready(request: Request) -> dict[str, str]:
     """The model is loaded and answers."""
     return {"status": "ready", "model": request.app.state.loader.served.model.name}
 
 
-@probes.get("/metrics")
+@router.get("/metrics")
 async def metrics(request: Request) -> PlainTextResponse:
     """Counters for Prometheus."""
     slot: Slot = request.app.state.slot
@@ -231,8 +221,8 @@ async def _tell_bad_request(request: Request, error: Exception) -> JSONResponse:
     return await _tell_error(request, InvalidRequest("bad_request", f"Запрос неверен: {wrong}."))
 
 
-def create_app(load_model: Callable[[], Served], *, queue_max: int, api_key: str = "") -> FastAPI:
-    """The application; it loads in the background and is alive meanwhile. An empty `api_key` asks for none."""
+def create_app(load_model: Callable[[], Served], *, queue_max: int) -> FastAPI:
+    """The application; it loads in the background and is alive meanwhile."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -245,28 +235,30 @@ def create_app(load_model: Callable[[], Served], *, queue_max: int, api_key: str
         loading.cancel()
         app.state.slot.close()
         executor.shutdown(wait=True, cancel_futures=True)
+        app.state.loader.close()
 
     app = FastAPI(title="znayka-llm", lifespan=lifespan, openapi_url=None)
-    app.state.api_key = api_key.encode()
-    app.include_router(completions)
-    app.include_router(probes)
+    app.include_router(router)
     app.add_exception_handler(ServiceError, _tell_error)
     app.add_exception_handler(RequestValidationError, _tell_bad_request)
-
     return app
 
 
-def main(settings: Settings | None = None) -> None:
+def main() -> None:
     """Serve the chosen model until stopped."""
-    settings = settings or load_settings()
+    try:
+        settings = load_settings()
+    except Misconfigured as exc:
+        raise SystemExit(exc.detail) from exc
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    chosen_settings = settings
-    app = create_app(
-        lambda: load_chosen(chosen_settings),
-        queue_max=settings.queue_max,
-        api_key=settings.llm_api_key.get_secret_value(),
+    uvicorn.run(
+        create_app(lambda: load_chosen(settings), queue_max=settings.queue_max),
+        host=settings.llm_host,
+        port=settings.llm_port,
+        log_level=settings.log_level,
+        access_log=False,
+        timeout_graceful_shutdown=SHUTDOWN_S,
     )
-    uvicorn.run(app, host=settings.llm_host, port=settings.llm_port, log_level=settings.log_level, access_log=False)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -95,9 +96,6 @@ def _runs(pieces: Iterable[Piece], vocabulary: Vocabulary) -> Iterator[int | str
 
 
 def _parts(pieces: Iterable[Piece], vocabulary: Vocabulary) -> Iterator[int | str]:
-    markers = vocabulary.markers
-    longest_first = sorted(map(re.escape, markers), key=len, reverse=True)
-    pattern = re.compile(f"({'|'.join(longest_first)})") if markers else None
     for piece in pieces:
         match piece:
             case Special():
@@ -105,7 +103,8 @@ def _parts(pieces: Iterable[Piece], vocabulary: Vocabulary) -> Iterator[int | st
             case Content(text):
                 yield text
             case Markup(text):
-                yield from (markers.get(part, part) for part in (pattern.split(text) if pattern else [text]))
+                markers = vocabulary.markers
+                yield from (markers.get(part, part) for part in re.split(f"({_any_of(markers)})", text))
 
 
 def _plain(text: str, vocabulary: Vocabulary) -> list[int]:
@@ -118,11 +117,15 @@ def _plain(text: str, vocabulary: Vocabulary) -> list[int]:
     forged = set(ids).intersection(vocabulary.markers.values())
     if not forged:
         return ids
-    words = [marker for marker, token in vocabulary.markers.items() if token in forged and marker in text]
-    if not words:
-        return [token for token in ids if token not in forged]
-    start = text.index(words[0]) + 1
-    return _plain(text[:start], vocabulary) + _plain(text[start:], vocabulary)
+    words = [marker for marker, token in vocabulary.markers.items() if token in forged]
+    cuts = [found.start() + 1 for found in re.finditer(f"(?={_any_of(words)})", text)]
+    parts = (text[start:end] for start, end in itertools.pairwise([0, *cuts, len(text)]))
+    return [token for part in parts for token in vocabulary.tokenize(part) if token not in forged]
+
+
+def _any_of(words: Iterable[str]) -> str:
+    """A pattern that finds the longest of the words, or nothing when there are none."""
+    return "|".join(map(re.escape, sorted(words, key=len, reverse=True))) or r"(?!)"
 
 
 class TextStream:

@@ -16,9 +16,9 @@ from generation.server import create_app
 
 
 @contextmanager
-def live_server(load_model: Callable[[], Served], *, queue_max: int = 20, api_key: str = "") -> Iterator[httpx.Client]:
+def live_server(load_model: Callable[[], Served], *, queue_max: int = 20) -> Iterator[httpx.Client]:
     """Serve until the block ends; answers a client whose base URL is the server's."""
-    app = create_app(load_model, queue_max=queue_max, api_key=api_key)
+    app = create_app(load_model, queue_max=queue_max)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=5))
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -131,6 +131,22 @@ def test_a_flipped_bit_is_noticed(model, remote, shelf):
         verify(model, shelf, trust_stamp=True)
 
 
+def test_pulling_again_mends_a_damaged_file(model, remote, shelf):
+    path = pull(model, shelf, _hub(remote), _quiet)
+    path.write_bytes(CONTENT[:-1])
+    assert pull(model, shelf, _hub(remote), _quiet).read_bytes() == CONTENT
+
+
+def test_a_file_copied_by_hand_is_adopted_without_a_download(model, remote, shelf):
+    shelf.path(model).parent.mkdir(parents=True)
+    shelf.path(model).write_bytes(CONTENT)
+    with pytest.raises(Misconfigured, match="контрольной суммой"):
+        verify(model, shelf)
+    pull(model, shelf, _hub(remote), _quiet)
+    assert remote.ranges == []
+    assert verify(model, shelf) == shelf.path(model)
+
+
 def test_an_unchanged_file_is_not_read_again_at_a_start_but_always_by_verify(model, remote, shelf):
     path = pull(model, shelf, _hub(remote), _quiet)
     stat = path.stat()

@@ -240,13 +240,3 @@ def test_a_damaged_file_is_a_reason_and_not_a_crash(model, tiny, tmp_path, damag
     with live_server(load_model) as client:
         wait_until(lambda: client.get("/ready").json()["error"]["code"] == "model_unloadable")
         assert str(broken) in client.get("/ready").json()["error"]["message"]
-
-
-def test_a_key_is_asked_for_where_one_is_set(model, tiny):
-    def load_model() -> Served:
-        return load(model, tiny, context_tokens=512, threads=1)
-
-    with live_server(load_model, api_key="secret") as client:
-        wait_until(lambda: client.get("/ready").status_code == 200)
-        assert client.get("/v1/models").status_code == 401
-        assert client.get("/v1/models", headers={"Authorization": "Bearer secret"}).status_code == 200
