@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Protocol
 
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 
@@ -35,6 +36,22 @@ class Chunk:
     text: str
     start: int
     end: int
+
+
+class Excerpt(Protocol):
+    """What is embedded of a passage, whether just cut or long stored."""
+
+    @property
+    def section(self) -> str | None:
+        """Path of the section."""
+
+    @property
+    def context(self) -> str:
+        """Header of its table, or nothing."""
+
+    @property
+    def text(self) -> str:
+        """Verbatim text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +86,10 @@ def chunk(document: ParsedDocument, *, max_chars: int, overlap_chars: int) -> It
                 )
 
 
-def embedded_text(document_name: str, chunk: Chunk) -> str:
+def embedded_text(document_name: str, excerpt: Excerpt) -> str:
     """Return what is embedded for a passage: the document, section and table header it stands under, then its text."""
     title = _EXTENSION.sub("", document_name.replace("\\", "/").rsplit("/", 1)[-1])
-    return "\n".join(part for part in (title, chunk.section, chunk.context, chunk.text) if part)
+    return "\n".join(part for part in (title, excerpt.section, excerpt.context, excerpt.text) if part)
 
 
 def _joined(page: Page, sections: list[Section], tiny: int) -> Iterator[tuple[Section, int]]:
