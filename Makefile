@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 MODEL ?=
 ARGS ?=
+ARCHIVE ?= $(firstword $(wildcard ../shared/data/kb/*.tar.xz))
 
 .PHONY: run test check format bench examples docs clean help
 
@@ -23,9 +24,11 @@ format: ## rewrite the sources as `make check` wants them
 	@sh scripts/setup.sh "$(PYTHON)" test
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-bench: ## measure the speeds named in docs/benchmarks.md on this machine
+bench: ## measure ingest, search and streaming on this machine; ARCHIVE=a tar of Markdown files to ingest
 	@sh scripts/setup.sh "$(PYTHON)" test
-	@$(BIN)/python scripts/bench.py $(ARGS)
+	@$(BIN)/python -m benchmarks.generation
+	@$(if $(ARCHIVE),$(BIN)/python -m benchmarks.ingest $(ARCHIVE) $(ARGS),echo "no ARCHIVE: the ratio of ingest is not measured")
+	@$(BIN)/python -m benchmarks.service $(ARCHIVE) $(ARGS)
 
 examples: ## make the example documents again from examples/source (needs LibreOffice)
 	@$(BIN)/python scripts/make_examples.py
