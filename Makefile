@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 MODEL ?=
 ARGS ?=
 ARCHIVE ?= $(firstword $(wildcard ../shared/data/kb/*.tar.xz))
+FILES ?= 300
 
 .PHONY: run test check format bench examples docs clean help
 
@@ -24,11 +25,11 @@ format: ## rewrite the sources as `make check` wants them
 	@sh scripts/setup.sh "$(PYTHON)" test
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-bench: ## measure ingest, search and streaming on this machine; ARCHIVE=a tar of Markdown files to ingest
+bench: ## measure ingest, search and streaming on this machine; ARCHIVE=a tar of Markdown files, FILES=how many of them
 	@sh scripts/setup.sh "$(PYTHON)" test
 	@$(BIN)/python -m benchmarks.generation
-	@$(if $(ARCHIVE),$(BIN)/python -m benchmarks.ingest $(ARCHIVE) $(ARGS),echo "no ARCHIVE: the ratio of ingest is not measured")
-	@$(BIN)/python -m benchmarks.service $(ARCHIVE) $(ARGS)
+	@$(if $(ARCHIVE),$(BIN)/python -m benchmarks.ingest $(ARCHIVE) --files $(FILES),echo "no ARCHIVE: the ratio of ingest is not measured")
+	@$(BIN)/python -m benchmarks.service $(ARCHIVE) --files $(FILES)
 
 examples: ## make the example documents again from examples/source (needs LibreOffice)
 	@$(BIN)/python scripts/make_examples.py

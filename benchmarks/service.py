@@ -1,7 +1,7 @@
 """Speeds of the whole service as a client sees them over HTTP: uploading a knowledge base, searching it, asking twice.
 
-Run as `python -m benchmarks.service [ARCHIVE] [--files N]`, ARCHIVE being a tar of Markdown files; without one, the three
-example documents. The real processes run in a temporary folder; the load average says how much the figures mean.
+Run as `python -m benchmarks.service [ARCHIVE] [--files N]`, ARCHIVE being a tar of Markdown files; without one, the
+three example documents. The real processes run in a temporary folder; the load average says how much the figures mean.
 """
 
 from __future__ import annotations
