@@ -7,9 +7,8 @@ import struct
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
-import olefile
-
 from core.errors import UnreadableDocument, UnsupportedType
+from ingest import ole
 from ingest.encoding import decode
 
 PDF = "application/pdf"
@@ -100,7 +99,7 @@ def _binary(path: Path, head: bytes, suffix: str) -> str | None:
         return PDF
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zipped(path, head)
-    if head.startswith(olefile.MAGIC):
+    if ole.is_ole(head):
         return _ole(path, suffix)
     for magic, media_type in _MAGIC:
         if head.startswith(magic):
@@ -162,23 +161,15 @@ def _headers(block: bytes, mark: bytes, *, length_at: int, name_at: int) -> list
 
 def _ole(path: Path, suffix: str) -> str:
     """The old office formats, and the new ones under a password: those hide what they are, so the name tells."""
-    try:
-        with olefile.OleFileIO(path) as container:
-            if container.exists("EncryptedPackage"):
-                return _ENCRYPTED.get(suffix, DOCX)
-            found = next((kind for stream, kind in _OLE if container.exists(stream)), None)
-            is_message = container.exists("__properties_version1.0")
-    except (OSError, ValueError, IndexError, struct.error, RecursionError) as exc:
-        raise UnreadableDocument(
-            "damaged",
-            "Файл повреждён: это документ старого формата Office, но его содержимое не читается. "
-            "Откройте и сохраните его заново, затем загрузите ещё раз.",
-        ) from exc
-    if found:
-        return found
-    raise _unsupported(
-        "Это письмо Outlook (MSG), такие файлы не читаются" if is_message else "Файл неизвестного формата Office"
-    )
+    streams = ole.streams(path)
+    if "EncryptedPackage" in streams:
+        return _ENCRYPTED.get(suffix, DOCX)
+    for stream, media_type in _OLE:
+        if stream in streams:
+            return media_type
+    if "__properties_version1.0" in streams:
+        raise _unsupported("Это письмо Outlook (MSG), такие файлы не читаются")
+    raise _unsupported("Это файл неизвестного формата Office")
 
 
 def _text(head: bytes, name: str) -> str:
@@ -209,9 +200,3 @@ def _looks_like_csv(text: str) -> bool:
     lines = [line for line in text.splitlines()[:_CSV_ROWS] if line.strip()]
     counts = [{line.count(delimiter) for line in lines} for delimiter in ";\t,"]
     return len(lines) > 2 and any(len(same) == 1 and min(same) >= 2 for same in counts)
-
-
-def is_ole(path: Path) -> bool:
-    """Whether the file is an OLE container: an office format of today in one is encrypted."""
-    with path.open("rb") as file:
-        return file.read(len(olefile.MAGIC)).startswith(olefile.MAGIC)

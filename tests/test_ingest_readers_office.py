@@ -1,3 +1,4 @@
+import shutil
 import zipfile
 from datetime import date, datetime, time
 from pathlib import Path
@@ -179,6 +180,27 @@ def test_a_document_that_unpacks_to_too_much_is_refused(tmp_path):
     with pytest.raises(UnreadableDocument) as raised:
         read(path, "a.docx", Limits(archive_max_bytes=50_000), lambda _done, _total: None)
     assert raised.value.code == "too_large_unpacked"
+
+
+def test_a_locked_document_says_password(tmp_path, data):
+    path = tmp_path / "a.docx"
+    path.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(2000))
+    with pytest.raises(UnreadableDocument) as raised:
+        Package(path, Limits(), "документ Word")
+    assert raised.value.code == "encrypted"
+
+
+def test_a_locked_old_document_says_password(tmp_path, data):
+    source = (data / "documents/dedoc/tz/alpaca_tz.doc").read_bytes()
+    header = source.index(b"\xec\xa5\xc1\x00")
+    flags = int.from_bytes(source[header + 10 : header + 12], "little") | 0x0100
+    path = tmp_path / "a.doc"
+    path.write_bytes(source[: header + 10] + flags.to_bytes(2, "little") + source[header + 12 :])
+    if not shutil.which("soffice"):
+        pytest.skip("LibreOffice is not installed")
+    with pytest.raises(UnreadableDocument) as raised:
+        parse(path)
+    assert raised.value.code == "encrypted"
 
 
 def test_a_cut_document_is_a_reason(tmp_path, data):

@@ -6,6 +6,7 @@ import resource
 import shutil
 import subprocess
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,12 +19,14 @@ from core.errors import UnreadableDocument
 from core.types import ParsedDocument
 from ingest import media_type as mt
 from ingest.limits import Limits
+from ingest.ole import is_locked, is_ole
 from ingest.readers import docx, pptx, spreadsheet
 from ingest.readers.contract import OnProgress, Reader
-from ingest.reasons import damaged, too_slow
+from ingest.reasons import password_protected, too_slow
 
 _NAMES = ("soffice", "libreoffice")
 _SILENT = subprocess.DEVNULL
+_MANIFEST = "META-INF/manifest.xml"
 _TIMEOUT_SHARE = 0.8
 # A document may not run macros, nor make LibreOffice fetch what it links to, from the network or from our disk.
 _SETTING = (
@@ -73,6 +76,8 @@ def read(path: Path, limits: Limits, on_progress: OnProgress) -> ParsedDocument:
             f"Для файлов {route.suffix.upper()} на сервере нужен LibreOffice: установите пакет {route.package} "
             f"(apt install {route.package}) и загрузите файл снова или сохраните его как {route.target.upper()}.",
         )
+    if _is_locked(path):
+        raise password_protected()
     with tempfile.TemporaryDirectory(prefix="office-") as folder:
         converted = _converted(program, path, route, Path(folder), limits)
         return route.reader(converted, limits, on_progress)
@@ -97,8 +102,24 @@ def _converted(program: str, path: Path, route: _Route, folder: Path, limits: Li
         _kill_tree(process)
     converted = folder / "out" / f"source.{route.target}"
     if not converted.is_file():
-        raise damaged(f"файл {route.suffix.upper()}")
+        raise UnreadableDocument(
+            "not_converted",
+            f"LibreOffice не смог открыть этот файл {route.suffix.upper()}: он повреждён, или на сервере не хватает "
+            f"пакета {route.package}. Сохраните файл как {route.target.upper()} и загрузите снова.",
+        )
     return converted
+
+
+def _is_locked(path: Path) -> bool:
+    """Whether a password locks the file; LibreOffice would only say that it cannot load it."""
+    with path.open("rb") as file:
+        head = file.read(8)
+    if is_ole(head):
+        return is_locked(path)
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return _MANIFEST in archive.namelist() and b"encryption-data" in archive.read(_MANIFEST)
 
 
 @contextmanager

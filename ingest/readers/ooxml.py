@@ -19,7 +19,7 @@ from defusedxml.ElementTree import fromstring
 
 from core.errors import UnreadableDocument
 from ingest.limits import Limits
-from ingest.media_type import is_ole
+from ingest.ole import is_ole
 from ingest.reasons import damaged, password_protected, too_large_inside
 
 _RELATIONSHIPS = "/relationships}"
@@ -31,8 +31,9 @@ class Package:
     def __init__(self, path: Path, limits: Limits, kind: str) -> None:
         """Open and check sizes. Raises `UnreadableDocument`; `kind` names the document in the reason."""
         self._kind = kind
-        if is_ole(path):
-            raise password_protected()
+        with path.open("rb") as file:
+            if is_ole(file.read(8)):  # what is a ZIP today is in an OLE container when a password locks it
+                raise password_protected()
         try:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, ValueError, NotImplementedError) as exc:
