@@ -55,15 +55,16 @@ def join_lines(text: str, vocabulary: Collection[str]) -> str:
     """Return `text` with the lines of each paragraph joined; an empty line always parts."""
     lines = [_SPACES.sub(" ", line).strip() for line in text.translate(_LIGATURES).splitlines()]
     full = max(_FULL_LINE * _usual_length(lines), _FULL_LINE_MIN)
-    paragraphs: list[str] = []
+    paragraphs: list[list[str]] = []
     last_line = ""
     for line in lines:
         if line and last_line and _continues(paragraphs[-1], line, is_full=len(last_line) >= full):
-            paragraphs[-1] = _joined(paragraphs[-1], line, vocabulary)
+            paragraphs[-1][-1] = _with_joint(last_line, line, vocabulary)
+            paragraphs[-1].append(line)
         elif line:
-            paragraphs.append(line)
+            paragraphs.append([line])
         last_line = line
-    return "\n".join(map(_tightened, paragraphs)).replace("\u00ad", "")
+    return "\n".join(_tightened("".join(paragraph)) for paragraph in paragraphs).replace("\u00ad", "")
 
 
 def _tightened(line: str) -> str:
@@ -77,32 +78,34 @@ def _usual_length(lines: list[str]) -> int:
     return lengths[len(lengths) * 9 // 10] if lengths else 0
 
 
-def _continues(paragraph: str, line: str, *, is_full: bool) -> bool:
-    """Tell whether `line` goes on with `paragraph`; `is_full` when the line before it reached the margin."""
-    if line[0] in ",;:.)»" and paragraph[-1] not in ".!?;:":
+def _continues(paragraph: list[str], line: str, *, is_full: bool) -> bool:
+    """Tell whether `line` goes on with the lines of `paragraph`; `is_full` when the last of them reached the margin."""
+    last = paragraph[-1]
+    if line[0] in ",;:.)»" and last[-1] not in ".!?;:":
         return True
-    if _STARTS_ITEM.match(line) or _LEADER.search(paragraph):
+    if _STARTS_ITEM.match(line) or _LEADER.search(last):
         return False
-    broken = _BROKEN_WORD.search(paragraph)
-    if _OPEN_END.search(paragraph) or (broken and broken.group()[0].isupper() and line[0].isalpha()):
+    broken = _BROKEN_WORD.search(last)
+    if _OPEN_END.search(last) or (broken and broken.group()[0].isupper() and line[0].isalpha()):
         return True
     if line[0].islower():
-        return paragraph[-1] not in "!?;:" and (is_full or not paragraph[-1].isdigit())
-    if not is_full or _HEADING.match(paragraph) or line.isupper() != paragraph.isupper():
+        return last[-1] not in "!?;:" and (is_full or not last[-1].isdigit())
+    if not is_full or _HEADING.match(paragraph[0]) or line.isupper() != last.isupper():
         return False
-    return paragraph[-1] not in ".!?;:" or line[0] == "№" or bool(_ABBREVIATION.search(paragraph))
+    return last[-1] not in ".!?;:" or line[0] == "№" or bool(_ABBREVIATION.search(last))
 
 
-def _joined(paragraph: str, line: str, vocabulary: Collection[str]) -> str:
+def _with_joint(last: str, line: str, vocabulary: Collection[str]) -> str:
+    """Give `last` the end to which `line` is joined: a space, a hyphen, or the first half of a word."""
     if line[0] in ",;:.)»":
-        return paragraph + line
-    broken = _BROKEN_WORD.search(paragraph)
+        return last
+    broken = _BROKEN_WORD.search(last)
     right = re.match(r"[^\W\d_]+", line)
     if not broken or not right:
-        return f"{paragraph} {line}"
-    if paragraph[-1] == "\u00ad" or not _keeps_hyphen(broken.group(1), right.group(), vocabulary):
-        return paragraph[:-1] + line
-    return paragraph + line
+        return f"{last} "
+    if last[-1] == "\u00ad" or not _keeps_hyphen(broken.group(1), right.group(), vocabulary):
+        return last[:-1]
+    return last
 
 
 def _keeps_hyphen(left: str, right: str, vocabulary: Collection[str]) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from ingest.paragraphs import join_lines, pages_of, vocabulary_of
@@ -90,3 +92,10 @@ def test_joining_twice_changes_nothing() -> None:
 def test_dots_of_a_table_of_contents_end_a_line() -> None:
     text = "1 Кормление ........ 1\nуход"
     assert join_lines(text, ()) == text
+
+
+def test_a_page_of_very_many_lines_takes_no_time() -> None:
+    text = "строка без конца и края,\n" * 100_000
+    started = time.process_time()
+    assert join_lines(text, ()).count("\n") == 0
+    assert time.process_time() - started < 5
