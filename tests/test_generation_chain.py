@@ -48,7 +48,7 @@ async def answering(model: ScriptedModel, passages: tuple[Passage, ...] = PASSAG
     server = ModelServer(model.url, "scripted", "prose", context_tokens=4096, answer_max_tokens=200, timeout_s=5)
     language_model = LanguageModel(server)
 
-    def search(query: str, *, principal: Principal, collection: str, top_k: int) -> Found:
+    def search(query: str, *, principal: Principal, collection: str | None, top_k: int) -> Found:
         return Found(passages)
 
     with ThreadPoolExecutor(1) as executor:
