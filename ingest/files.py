@@ -9,10 +9,10 @@ import os
 import re
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -88,17 +88,13 @@ class FileStore:
                 path.unlink(missing_ok=True)
         return len(leftovers)
 
-    def sweep_orphans(self, known: Collection[str], *, older_than_s: float) -> int:
-        """Remove files that no document refers to and that are older than `older_than_s`; return how many.
+    def sweep_orphans(self, known: Collection[str], *, is_needed: Callable[[str], bool]) -> int:
+        """Remove files that no document refers to; return how many.
 
-        The age must exceed what passes between reading `known` and the end of this call.
+        `known` may be out of date: what it lacks is asked of `is_needed`, see `remove`.
         """
-        before = time.time() - older_than_s
-        removed = 0
-        for path in self._folder.glob("??/*"):
-            if _HASH.fullmatch(path.name) and path.name not in known:
-                removed += self.remove(path.name, is_needed=lambda path=path: path.stat().st_mtime > before)  # type: ignore[misc]
-        return removed
+        found = (path.name for path in self._folder.glob("??/*") if _HASH.fullmatch(path.name))
+        return sum(self.remove(name, is_needed=partial(is_needed, name)) for name in found if name not in known)
 
     def _temporary(self) -> IO[bytes]:
         with self._guard():

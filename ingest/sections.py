@@ -181,7 +181,7 @@ def _is_title(line: str) -> bool:
 
 def _whole_title(text: str, title: str, end: int) -> tuple[str, int]:
     """Append the lines that continue a title written in capitals."""
-    while title.isupper() and (match := _UPPER_LINE.match(text, end)):
+    while title.isupper() and len(title) < _TITLE_CHARS and (match := _UPPER_LINE.match(text, end)):
         title, end = f"{title} {match[1].strip()}", match.end()
     return title, end
 

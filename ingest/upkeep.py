@@ -13,7 +13,6 @@ from retrieval.store import documents
 from retrieval.store.database import Database
 
 _LOG = logging.getLogger(__name__)
-_ORPHAN_AGE_S = 3600.0
 _SWEEP_EVERY_S = 3600.0
 _COMPACT_EVERY_S = 5.0
 
@@ -35,7 +34,7 @@ class Upkeep:
             if now - self._compacted_at >= _COMPACT_EVERY_S:
                 self._compacted_at = now
                 self.compaction.run(is_idle=is_idle)
-            if is_idle and now - self._swept_at >= _SWEEP_EVERY_S:
+            if now - self._swept_at >= _SWEEP_EVERY_S:
                 self._swept_at = now
                 self._sweep()
         except (ServiceError, OSError) as exc:
@@ -45,6 +44,10 @@ class Upkeep:
         leftovers = self.files.sweep()
         with self.database.read() as conn:
             known = documents.stored_hashes(conn)
-        orphans = self.files.sweep_orphans(known, older_than_s=_ORPHAN_AGE_S)
+        orphans = self.files.sweep_orphans(known, is_needed=self._is_stored)
         if leftovers or orphans:
             _LOG.info("removed %d unfinished uploads and %d files without a document", leftovers, orphans)
+
+    def _is_stored(self, sha256: str) -> bool:
+        with self.database.read() as conn:
+            return documents.is_stored(conn, sha256)

@@ -30,7 +30,7 @@ from retrieval.embedding.encoder import Encoder, make_encoder
 from retrieval.stems import stem_text
 from retrieval.store.database import Database
 
-_LOG = logging.getLogger(__name__)
+_LOG = logging.getLogger("ingest.worker")  # also when run as __main__
 _LEASE_DOCUMENTS = 8  # what a death puts in question
 _BUFFER_DOCUMENTS = 32
 _BUFFER_PASSAGES = 2 * SLICE_PASSAGES
@@ -162,6 +162,7 @@ def main() -> None:
     try:
         settings = load_settings()
         logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
+        logging.getLogger("alembic").setLevel(logging.WARNING)
         os.nice(_NICENESS)
         with sole_worker(settings.data_dir):
             serve(settings)

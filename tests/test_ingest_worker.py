@@ -181,6 +181,17 @@ def test_a_missing_original_is_said_so(base: Base) -> None:
     assert (ended.status, ended.error.code) == (Status.FAILED, "file_missing")
 
 
+def test_what_dead_uploads_left_goes_and_files_of_documents_stay(base: Base) -> None:
+    document = base.put("rules.md", RULES)
+    with base.files.receive([b"no row"], max_bytes=100, reserve_bytes=0) as orphan:
+        pass
+    leftover = base.folder / "files/incoming/half"
+    leftover.write_bytes(b"half")
+    with base.working():
+        wait_until(lambda: not leftover.exists() and not orphan.path.exists())
+    assert base.files.path(document.sha256).exists()
+
+
 def test_a_delete_during_ingest_wins(base: Base) -> None:
     document = base.put("rules.md", RULES)
 
