@@ -135,3 +135,8 @@ def test_openais_shape_of_an_error_is_understood():
 
 def test_a_wrong_key_is_explained_to_the_administrator():
     assert problem({"detail": "Нужен ключ."}, status=401, retry_after=None).detail == NOT_ADMITTED
+
+
+def test_an_answer_of_another_shape_is_an_error_in_russian(double):
+    with pytest.raises(ClientError, match="unexpected_answer"):
+        Client(f"{double.url}/v1/documents/d1/content?", "").collections()

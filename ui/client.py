@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict
 from http import HTTPStatus
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import httpx
 
@@ -23,11 +23,14 @@ from ui.wire import (
     CollectionList,
     DocumentList,
     Event,
+    ModelList,
     PageText,
     Token,
     Verdict,
     parse,
 )
+
+T = TypeVar("T")
 
 CALL_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 UPLOAD_TIMEOUT = httpx.Timeout(300.0, connect=5.0)
@@ -61,16 +64,16 @@ class Client:
         self, *, name: str = "", collection: str = "", cursor: str | None = None, limit: int = 20
     ) -> DocumentList:
         """One screen of documents, those whose name holds `name`."""
-        wanted = {"name": name, "collection": collection, "cursor": cursor, "limit": limit}
+        wanted: dict[str, str | int] = {"name": name, "collection": collection, "cursor": cursor or "", "limit": limit}
         params = {key: value for key, value in wanted.items() if value}
-        return parse(DocumentList, self._call("GET", "/v1/documents", params=params).json())
+        return self._read(DocumentList, "/v1/documents", params)
 
     def upload(self, name: str, content: BinaryIO, *, collection: str, replace: bool) -> Document:
         """Send one file, streamed from `content`; the answer is its new or already known document."""
         form = {"collection": collection, "replace": "true" if replace else "false"}
         files = {"file": (name, content)}
         answer = self._call("POST", "/v1/documents", data=form, files=files, timeout=UPLOAD_TIMEOUT)
-        documents = parse(tuple[Document, ...], answer.json())
+        documents = parse(tuple[Document, ...], answer.content)
         if not documents:
             raise ClientError("unexpected_answer", UNEXPECTED)
         return documents[0]
@@ -85,7 +88,7 @@ class Client:
 
     def page_text(self, document_id: str, page: int) -> PageText:
         """Text of a page, or of the page at that position where the format has no page numbers."""
-        return parse(PageText, self._call("GET", f"/v1/documents/{document_id}/pages/{page}").json())
+        return self._read(PageText, f"/v1/documents/{document_id}/pages/{page}")
 
     def page_holding(self, document_id: str, quote: str) -> PageText:
         """The page with the quote, of a document without page numbers (sheets, letters, files of an archive).
@@ -117,12 +120,11 @@ class Client:
 
     def collections(self) -> tuple[Collection, ...]:
         """All collections this key may read."""
-        return parse(CollectionList, self._call("GET", "/v1/collections").json()).items
+        return self._read(CollectionList, "/v1/collections").items
 
     def models(self) -> tuple[str, ...]:
         """Names of the models: first the one that answers from documents, then the plain one."""
-        listed = self._call("GET", "/v1/models").json().get("data", [])
-        return tuple(str(model["id"]) for model in listed)
+        return tuple(model.id for model in self._read(ModelList, "/v1/models").data)
 
     def give_feedback(self, verdict: Verdict) -> None:
         """Keep a person's verdict on an answer."""
@@ -162,6 +164,9 @@ class Client:
         if len(names) < 2:
             raise ClientError("no_plain_model", NO_PLAIN_MODEL)
         return names[1]
+
+    def _read(self, shape: type[T], path: str, params: Mapping[str, str | int] | None = None) -> T:
+        return parse(shape, self._call("GET", path, params=params).content)
 
     def _call(self, method: str, path: str, **options: Any) -> httpx.Response:
         # A connection a call, so that there is nothing to close; on the way to our own service it costs little.

@@ -18,6 +18,7 @@ REFRESH_S = 2.0
 PAGE_SIZE = 20
 DELETING = "deleting"
 CURSORS = "document_cursors"
+IS_MOVING = "documents_move"
 ALL = ""
 
 ICONS = {
@@ -41,12 +42,8 @@ def show(client: Client) -> None:
     show_upload(client, collections)
     st.markdown("## Загруженные документы", anchors=False)
     _filters(collections)
-    listed = _listed(client)
-    if listed is None:
-        return
-    is_moving = any(document.status in MOVING for document in listed.items)
-    st.fragment(partial(_show_list, client, was_moving=is_moving), run_every=REFRESH_S if is_moving else None)()
-    _show_paging(listed)
+    is_moving = st.session_state.get(IS_MOVING, False)
+    st.fragment(partial(_show_list, client), run_every=REFRESH_S if is_moving else None)()
     _confirm_deletion(client)
 
 
@@ -81,7 +78,7 @@ def _listed(client: Client) -> DocumentList | None:
         return None
 
 
-def _show_list(client: Client, *, was_moving: bool) -> None:
+def _show_list(client: Client) -> None:
     listed = _listed(client)
     if listed is None:
         return
@@ -91,7 +88,10 @@ def _show_list(client: Client, *, was_moving: bool) -> None:
         st.markdown(nothing)
     for document in listed.items:
         _show_document(client, document)
-    if was_moving and not any(document.status in MOVING for document in listed.items):
+    _show_paging(listed)
+    is_moving = any(document.status in MOVING for document in listed.items)
+    if is_moving != st.session_state.get(IS_MOVING, False):
+        st.session_state[IS_MOVING] = is_moving
         st.rerun()
 
 

@@ -69,6 +69,20 @@ class CollectionList:
 
 
 @dataclass(frozen=True, slots=True)
+class Model:
+    """A model that can be talked to, by its name."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelList:
+    """All models, in OpenAI's shape."""
+
+    data: tuple[Model, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PageText:
     """Text of one page, to which quotes refer."""
 
@@ -114,10 +128,11 @@ Event = Queued | Sources | Token | Answered
 EVENTS: dict[str, type[Event]] = {"queued": Queued, "sources": Sources, "token": Token, "done": Answered}
 
 
-def parse(shape: type[T], value: Any) -> T:
-    """Check a decoded JSON value against a shape; raise `ClientError` where it does not fit."""
+def parse(shape: type[T], value: bytes | dict[str, Any]) -> T:
+    """Check JSON, decoded or not, against a shape; raise `ClientError` where it does not fit."""
+    known = TypeAdapter(shape)
     try:
-        return TypeAdapter(shape).validate_python(value)
+        return known.validate_json(value) if isinstance(value, bytes) else known.validate_python(value)
     except ValidationError as exc:
         raise ClientError("unexpected_answer", UNEXPECTED) from exc
 
