@@ -80,11 +80,11 @@ def parser_died() -> UnreadableDocument:
     )
 
 
-def unreadable_for_us(what: str) -> UnreadableDocument:
+def unexpected_content() -> UnreadableDocument:
     """A reader stumbled over something that it does not know."""
     return UnreadableDocument(
         "unexpected_content",
-        f"Файл распознан как {what}, но устроен необычно, и прочитать его не удалось. "
+        "Файл повреждён или необычно устроен, прочитать его не удалось. "
         "Сохраните его заново в исходной программе и загрузите ещё раз.",
     )
 

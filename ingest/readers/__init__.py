@@ -14,7 +14,7 @@ from core.types import ParsedDocument
 from ingest import media_type as mt
 from ingest.limits import Limits
 from ingest.readers.contract import OnProgress, Reader
-from ingest.reasons import no_text, too_many_pages, too_much_text, unreadable_for_us
+from ingest.reasons import no_text, too_many_pages, too_much_text, unexpected_content
 
 _LOG = logging.getLogger(__name__)
 _MODULES = MappingProxyType(
@@ -49,7 +49,7 @@ def read(path: Path, name: str, limits: Limits, on_progress: OnProgress) -> Pars
         raise
     except Exception as exc:  # whatever a parser throws at an odd file is a reason, and the next file must be read
         _LOG.warning("reader of %s failed", media_type, exc_info=True)
-        raise unreadable_for_us(media_type) from exc
+        raise unexpected_content() from exc
     return _checked(replace(parsed, media_type=media_type), limits)
 
 

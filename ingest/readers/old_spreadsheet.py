@@ -35,7 +35,7 @@ def _opened(path: Path) -> Any:
     try:
         with Path(os.devnull).open("w") as log:
             return xlrd.open_workbook(str(path), formatting_info=True, ragged_rows=True, logfile=log)
-    except xlrd.XLRDError as exc:
+    except (xlrd.XLRDError, xlrd.compdoc.CompDocError) as exc:
         raise password_protected() if "encrypted" in str(exc).lower() else damaged(_KIND) from exc
 
 
