@@ -2,7 +2,8 @@
 
 Run as `python -m benchmarks.generation`. Both sides have the same model, threads and environment and take turns, so
 that the ratio holds on a busy machine too. The time of our server is the client's: from sending the request over
-loopback to the stream's end.
+loopback to the stream's end. Processor time is that of the whole serving process: other programs that are busy on
+the machine shift it less than they shift the clock.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import httpx
+import psutil
 from rich.console import Console
 from rich.table import Table
 
@@ -52,9 +54,34 @@ class Figures:
     library_tokens_per_s: float
     server_tokens_per_s: float
     streaming_overhead: float
+    library_cpu_ms_per_token: float
+    server_cpu_ms_per_token: float
     first_question_s: float
     follow_up_s: float
     follow_up_speedup: float
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Time on the clock, and of the processor in the process that ran the model."""
+
+    wall_s: float
+    cpu_s: float
+
+    @classmethod
+    def by(cls, work: Callable[[], None], process: psutil.Process | None = None) -> Spent:
+        """Do the work and say what it took; `process` None is this one."""
+        process = process or psutil.Process()
+        clock, before = time.perf_counter(), process.cpu_times()
+        work()
+        wall_s, after = time.perf_counter() - clock, process.cpu_times()
+        return cls(wall_s, after.user - before.user + after.system - before.system)
+
+    @classmethod
+    def median(cls, spent: Iterable[Spent]) -> Spent:
+        """The median of each."""
+        walls, cpus = zip(*((one.wall_s, one.cpu_s) for one in spent), strict=True)
+        return cls(statistics.median(walls), statistics.median(cpus))
 
 
 def main() -> None:
@@ -78,45 +105,45 @@ def main() -> None:
 def measure(*, rounds: int, tokens: int) -> Figures:
     """Take turns between the library in this process and the server in another."""
     engine = load_chosen(load_settings()).engine
-    with _server() as client:
-        pairs = [(_library_s(engine, tokens), _server_s(client, tokens)) for _ in range(rounds + 1)][1:]
+    with _server() as (client, process):
+        pairs = [
+            (Spent.by(lambda: _read_library(engine, tokens)), Spent.by(lambda: _read_server(client, tokens), process))
+            for _ in range(rounds + 1)  # the first warms both up
+        ][1:]
         questions = [_first_tokens_s(client, offset) for offset in range(3)]
-    library_s, server_s = (statistics.median(times) for times in zip(*pairs, strict=True))
+    library, server = (Spent.median(spent) for spent in zip(*pairs, strict=True))
     first_s, follow_up_s = (statistics.median(times) for times in zip(*questions, strict=True))
     return Figures(
         model=NAME,
         llama_cpp_python=importlib.metadata.version("llama-cpp-python"),
         cores=os.cpu_count() or 0,
         load_average=os.getloadavg()[0],
-        library_tokens_per_s=tokens / library_s,
-        server_tokens_per_s=tokens / server_s,
-        streaming_overhead=statistics.median(server / library for library, server in pairs) - 1,
+        library_tokens_per_s=tokens / library.wall_s,
+        server_tokens_per_s=tokens / server.wall_s,
+        streaming_overhead=statistics.median(ours.wall_s / own.wall_s for own, ours in pairs) - 1,
+        library_cpu_ms_per_token=library.cpu_s * 1000 / tokens,
+        server_cpu_ms_per_token=server.cpu_s * 1000 / tokens,
         first_question_s=first_s,
         follow_up_s=follow_up_s,
         follow_up_speedup=statistics.median(first / second for first, second in questions),
     )
 
 
-def _library_s(engine: Engine, tokens: int) -> float:
-    """Seconds that llama-cpp-python's own loop takes, without turning tokens into text."""
+def _read_library(engine: Engine, tokens: int) -> None:
+    """Run llama-cpp-python's own loop, without turning tokens into text."""
     prompt = encode([Content(PROMPT)], engine.vocabulary)
-    started = time.perf_counter()
     generated = engine._llama.generate(prompt, temp=0.0, repeat_penalty=1.0)
     for _ in range(tokens):
         next(generated)
-    return time.perf_counter() - started
 
 
-def _server_s(client: httpx.Client, tokens: int) -> float:
-    """Seconds until our stream has ended."""
+def _read_server(client: httpx.Client, tokens: int) -> None:
+    """Read our stream to its end."""
     body = {"prompt": PROMPT, "max_tokens": tokens, "stream_options": {"include_usage": True}, **_sampling()}
-    started = time.perf_counter()
     events = list(_events(client, body))
-    elapsed_s = time.perf_counter() - started
     said = events[-1]["usage"]["completion_tokens"]
     if said != tokens:
         raise RuntimeError(f"the model stopped after {said} tokens of {tokens}")
-    return elapsed_s
 
 
 def _first_tokens_s(client: httpx.Client, offset: int) -> tuple[float, float]:
@@ -147,14 +174,14 @@ def _events(client: httpx.Client, body: dict[str, object]) -> Iterator[dict]:  #
 
 
 @contextmanager
-def _server() -> Iterator[httpx.Client]:
+def _server() -> Iterator[tuple[httpx.Client, psutil.Process]]:
     """Our model process, as it is started in service."""
     settings = load_settings()
     process = subprocess.Popen([sys.executable, "-m", "generation.server"], stderr=subprocess.DEVNULL)
     try:
         with httpx.Client(base_url=f"http://{settings.llm_host}:{settings.llm_port}", timeout=300) as client:
             _wait_ready(client)
-            yield client
+            yield client, psutil.Process(process.pid)
     finally:
         process.terminate()
         process.wait()

@@ -1,4 +1,4 @@
-"""Files from a Hugging Face hub: resumed after a cut, hashed while they arrive, never half under their final name.
+"""Files from a Hugging Face hub: resumed after a cut, under their final name only whole and checked.
 
 Written on httpx, not on huggingface_hub: that library resumes, but does not compare what arrived with the SHA-256
 that the hub promised, and it asks for disk space only once the download fails.

@@ -28,7 +28,7 @@ def assemble(cache_dir: Path) -> Path:
     """
     path = model_path(cache_dir)
     try:
-        require(path, SHA256, advice=ADVICE)
+        require(path, SHA256, advice=ADVICE)  # a file in the cache that went bad is joined again
     except WrongModelFile:
         _join(path)
     return path

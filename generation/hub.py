@@ -99,13 +99,13 @@ def verify(model: Model, shelf: Shelf, *, trust_stamp: bool = False) -> Path:
     path = shelf.path(model)
     if model.is_embedded and not path.is_file():
         return embedded.assemble(shelf.cache_dir)
-    advice = embedded.ADVICE if model.is_embedded else f"Скачайте модель: `znayka models pull {model.name}`."
+    advice = f"Получите модель командой `znayka models pull {model.name}`."
     expected = _expected(model, path)
     if path.is_file() and not expected:
         lock = _lock_path(path).name
         detail = f"Рядом с {path} нет файла {lock} с контрольной суммой: скопируйте и его. {advice}"
         raise Misconfigured("model_unpinned", detail)
-    require(path, expected or "станет известен при скачивании", advice=advice, trust_stamp=trust_stamp)
+    require(path, expected, advice=advice, trust_stamp=trust_stamp)
     return path
 
 

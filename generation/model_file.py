@@ -59,9 +59,13 @@ def sha256_of(path: Path) -> str:
 
 
 def require(path: Path, expected_sha256: str, *, advice: str, trust_stamp: bool = True) -> None:
-    """Check that `path` has this hash, by its stamp when that still holds; raise `WrongModelFile` with `advice`."""
+    """Check that `path` has this hash, by its stamp when that still holds; raise `WrongModelFile` with `advice`.
+
+    An empty hash means that only the file's absence can be told.
+    """
     if not path.is_file():
-        detail = f"Нет файла модели {path} (ожидаемый SHA-256 {expected_sha256}). {advice}"
+        promised = f"ожидаемый SHA-256 {expected_sha256}" if expected_sha256 else "SHA-256 сообщит сервер моделей"
+        detail = f"Нет файла модели {path} ({promised}). {advice}"
         raise WrongModelFile("model_missing", detail, path=path, expected_sha256=expected_sha256)
     if trust_stamp and _read_stamp(path) == Stamp.of(path, expected_sha256):
         return
