@@ -20,7 +20,7 @@ from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from core.errors import ServiceError
 from ingest import frames, parsed_json, readers
@@ -57,12 +57,17 @@ def main() -> None:
     requests, replies = 0, _claim_stdout()
     watch = threading.Thread(target=_die_with_parent, args=(requests, folder), daemon=True)
     watch.start()
+    try:
+        _serve(requests, replies, limits)
+    except (EOFError, BrokenPipeError):
+        watch.join()  # it sees the same, and ends us all
+
+
+def _serve(requests: int, replies: int, limits: Limits) -> NoReturn:
+    """Answer one request after another; raises `EOFError` or `BrokenPipeError` once the parent is gone."""
     frames.send(replies, Kind.READY)
     while True:
-        try:
-            _, payload = frames.receive(requests, max_bytes=_REQUEST_MAX_BYTES)
-        except EOFError:
-            watch.join()  # it sees the same, and ends us all
+        _, payload = frames.receive(requests, max_bytes=_REQUEST_MAX_BYTES)
         _allow_cpu(limits.cpu_s)
         frames.send(replies, *_reply(json.loads(payload), limits, replies))
 
