@@ -2,7 +2,8 @@
 
 `python -m benchmarks.answers --api URL` asks a running service that has the documents of tests/data/questions.jsonl;
 `--xquad N` asks N questions of XQuAD's `dev` articles in process, with the model server of the settings, each three
-times: with its paragraph in the collection, without it, and with another field's paragraphs only.
+times: with its paragraph in the collection, without it, and with other articles' paragraphs only. `--support` measures
+the check that a sentence of a written answer must pass.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.xquad_answers import measure_xquad
+from benchmarks.xquad_support import measure_support
 from core.settings import load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,6 +55,8 @@ def main() -> None:
         figures["questions"] = measure_questions(arguments.api, arguments.key, arguments.collection)
     if arguments.xquad:
         figures["xquad"] = asyncio.run(measure_xquad(load_settings(), ROOT, arguments.xquad, arguments.seed))
+    if arguments.support:
+        figures["support"] = measure_support(ROOT)
     report(figures, arguments.out)
 
 
@@ -62,6 +66,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--key", default="", help="API key")
     parser.add_argument("--collection", default="default")
     parser.add_argument("--xquad", type=int, default=0, metavar="N", help="questions of XQuAD's dev articles")
+    parser.add_argument(
+        "--support", action="store_true", help="how well the check of a sentence tells right from wrong"
+    )
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--out", type=Path, default=ROOT / "data" / "benchmarks" / "answers.json")
     return parser.parse_args()
@@ -126,7 +133,7 @@ def _events(lines: Iterator[str]) -> Iterator[tuple[str, Any]]:
 def report(figures: dict[str, Any], out: Path) -> None:
     """Print each group beside the last run's figures and keep them in `out`."""
     last = json.loads(out.read_text(encoding="utf-8")) if out.is_file() else {}
-    for group in ("questions", "xquad"):
+    for group in ("questions", "xquad", "support"):
         if group in figures:
             table = Table(group, "now", "last run")
             for name, value in figures[group].items():

@@ -49,8 +49,8 @@ _EXAMPLES = """Отрывки:
 
 """
 
-# Of nearness, words, rank and hint. A logistic regression on the sentences under XQuAD's `train` questions (each with its
-# paragraph, without it, and with other articles only) and the embedded encoder; the hint may only decide between equals.
+# Of nearness, words, rank and hint: a logistic regression on sentences under XQuAD's `train` questions, each asked with
+# its paragraph, without it, and of other articles only, with the embedded encoder. The hint only parts near equals.
 WEIGHTS = np.array([29.2, 6.1, 2.9, 0.5])
 BIAS = -32.0
 MIN_CONFIDENCE = 0.06  # of the best sentence: below, the service refuses
@@ -134,7 +134,7 @@ def rank(question: str, passages: Sequence[Passage], hint: str, encoder: Encoder
 
 
 def features(question: str, quotes: Sequence[Quote], hint: str, encoder: Encoder) -> NDArray[np.float64]:
-    """Four numbers a sentence, (n, 4): nearness to the question, share of its words, rank of the passage, of the hint."""
+    """Four numbers a sentence, (n, 4): nearness to the question, share of its words, rank of the passage, hint."""
     near = encoder.encode_passages([quote.text for quote in quotes]) @ encoder.encode_queries([question])[0]
     asked, hinted = frozenset(stem_text(question)), frozenset(stem_text(hint))
     held = [frozenset(stem_text(quote.text)) for quote in quotes]

@@ -13,7 +13,7 @@ from retrieval.sentences import split_sentences
 from retrieval.stems import stem_text
 
 # Measured by `python -m benchmarks.answers --support` on statements made of XQuAD questions and answers.
-MIN_COVERAGE = 0.6
+MIN_COVERAGE = 0.5
 _PAIR_GAIN = 0.15  # a second sentence is quoted when it covers this much more
 
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
@@ -65,7 +65,9 @@ class Match:
 class Evidence:
     """Passages taken apart once, to check the sentences of one answer against."""
 
-    def __init__(self, passages: Sequence[Passage]) -> None:
+    def __init__(self, passages: Sequence[Passage], *, min_coverage: float = MIN_COVERAGE) -> None:
+        """`min_coverage` is the share of a sentence's meaningful words that the passage must hold."""
+        self._min_coverage = min_coverage
         self._checked = [_CheckedPassage(passage) for passage in passages]
 
     def __len__(self) -> int:
@@ -82,7 +84,7 @@ class Evidence:
         if not passage.holds(facts(sentence)):
             return None
         match = passage.closest(_stem_set(sentence))
-        return match if match and match.coverage >= MIN_COVERAGE else None
+        return match if match and match.coverage >= self._min_coverage else None
 
     def find(self, sentence: str) -> Match | None:
         """The best support among all passages, the first of equals; None when none supports the sentence."""
