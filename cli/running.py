@@ -43,6 +43,7 @@ def run(settings: Settings, *, wants_welcome: bool) -> None:
 
 def _wait_until_up(supervisor: Supervisor, stopped: threading.Event) -> None:
     next_beat = time.monotonic() + HEARTBEAT_S
+    hint = " (в первый раз модели готовятся под этот процессор, это минута или две)"
     while not stopped.wait(POLL_S):
         supervisor.watch()
         waiting = supervisor.waiting_for()
@@ -50,7 +51,8 @@ def _wait_until_up(supervisor: Supervisor, stopped: threading.Event) -> None:
             return
         if time.monotonic() > next_beat:
             next_beat += HEARTBEAT_S
-            say(f"  … жду: {', '.join(waiting)}")
+            say(f"  … жду: {', '.join(waiting)}{hint}")
+            hint = ""
 
 
 def _greet(settings: Settings, wants_welcome: bool, stopped: threading.Event) -> None:

@@ -25,7 +25,8 @@ def welcome(client: Client, sleep: Callable[[float], bool]) -> None:
             say(f"\nПробный вопрос: {QUESTION}")
             ask(client, QUESTION)
     except ServiceError as exc:
-        complain(f"Пробный вопрос не удался: {exc.detail}")
+        if sleep(0):  # otherwise it was the stop that cut the answer off
+            complain(f"Пробный вопрос не удался: {exc.detail}")
 
 
 def _examples() -> list[Path]:
