@@ -187,6 +187,8 @@ def _stretches(page: Page, whole: _Span) -> Iterator[_Span]:
     """Yield the prose between tables as it is, and tables row by row."""
     at = whole.start
     for table in page.tables:
+        if table.end <= whole.start or whole.end <= table.start:
+            continue
         edges = sorted({table.start, *table.row_starts, table.end})
         for start, end in pairwise(edges):
             row = _Span(max(start, at), min(end, whole.end), prose=False)
