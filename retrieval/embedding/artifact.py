@@ -31,6 +31,8 @@ def build_once(target: Path, build: Callable[[Path], None]) -> Path:
 
 
 def _build(target: Path, build: Callable[[Path], None]) -> None:
+    for abandoned in target.parent.glob(f".{target.name}.*"):  # by a process that was killed; we hold the lock
+        shutil.rmtree(abandoned, ignore_errors=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
         build(aside)

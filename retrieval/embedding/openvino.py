@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import logging
 import multiprocessing
+import signal
+import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor
 from functools import cached_property
@@ -34,6 +37,8 @@ BATCH = 16
 # error: on Russian questions a cosine to float32 of 0.9978 instead of 0.9989.
 SMOOTHING = 0.7
 INT8_FLAGS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8", "i8mm"})
+
+PR_SET_PDEATHSIG = 1
 
 log = logging.getLogger(__name__)
 
@@ -167,8 +172,15 @@ def has_int8_instructions() -> bool:
 def _convert_apart(weights: Weights, target: Path) -> None:
     """Convert in a process of its own: torch and nncf would hold a gigabyte for as long as this one lives."""
     log.info("converting %s for this processor (once, about half a minute)", weights.name)
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn, initializer=_die_with_parent) as pool:
         pool.submit(convert, weights.folder, target, has_int8_instructions()).result()
+
+
+def _die_with_parent() -> None:
+    """Have the kernel end this process with the one that started it: nobody else would want its result."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def convert(folder: Path, target: Path, is_int8: bool) -> None:
