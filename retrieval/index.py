@@ -64,6 +64,8 @@ class IndexFile:
 
     def search(self, query: Vectors, limit: int, allowed: Mask) -> Hits:
         """Return the `limit` nearest of the allowed passages; `allowed` is (n), `query` (dimension)."""
+        if not len(self.ids):
+            return Hits(self.ids, np.zeros(0, np.float32))
         # The library keeps a bare pointer to this buffer while it searches.
         bitmap = np.packbits(allowed, bitorder="little")
         chosen = faiss.SearchParameters()

@@ -1,0 +1,188 @@
+"""Measures how often the right document is found: by words alone, by meaning alone, and by both as the service does.
+
+`python -m benchmarks.retrieval --data ../shared/data` builds a real base, asks every question and prints one table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TextIO
+
+from benchmarks.retrieval_sets import Piece, Question, QuestionSet, Source, load_kb, load_xquad
+from core.settings import Settings, load_settings
+from core.types import Principal
+from ingest.pipeline import vector_key
+from retrieval.embedding.encoder import Encoder, make_encoder
+from retrieval.searcher import Searcher
+from retrieval.stems import stem_text
+from retrieval.store import documents, jobs, passages, vectors
+from retrieval.store.database import Database
+from retrieval.store.documents import Upload
+from retrieval.store.passages import Ingested, NewPage, NewPassage, Vector
+from retrieval.vector_index import VectorIndex
+
+EVERYONE = Principal("benchmark")
+DEPTH = 100  # passages looked at, so that ten files are among them
+BATCH = 64  # documents embedded together
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Shares in per cent: right document first, among the first five, and the mean reciprocal rank within ten."""
+
+    hit_1: float
+    hit_5: float
+    mrr_10: float
+
+
+def measure(ranks: Sequence[int | None]) -> Quality:
+    """Reduce the ranks of the right documents (from 1; None where it was not found) to the three figures."""
+    found = [rank for rank in ranks if rank is not None]
+    total = max(1, len(ranks))
+    return Quality(
+        round(100 * sum(rank == 1 for rank in found) / total, 1),
+        round(100 * sum(rank <= 5 for rank in found) / total, 1),
+        round(100 * sum(1 / rank for rank in found if rank <= 10) / total, 1),
+    )
+
+
+def rank_of(question: Question, searcher: Searcher, collections: frozenset[str]) -> int | None:
+    """Return the place of the right document among those found; the best passage counts for its document."""
+    asking = Principal("benchmark", collections - question.hidden)
+    found = searcher.search(question.text, principal=asking, collection=None, top_k=DEPTH).passages
+    names = list(dict.fromkeys(passage.document for passage in found))
+    return names.index(question.answer) + 1 if question.answer in names else None
+
+
+def fill(database: Database, sources: Sequence[Source], encoder: Encoder) -> None:
+    """Store all documents as the worker would, with vectors and stems."""
+    with database.write() as conn:
+        vectors.set_fingerprint(conn, encoder.fingerprint)
+    started_s = time.monotonic()
+    for at in range(0, len(sources), BATCH):
+        part = sources[at : at + BATCH]
+        rows = iter(encoder.encode_passages([piece.embedded for source in part for piece in source.pieces]))
+        for number, source in enumerate(part, start=at):
+            made = tuple(_passage(source, piece, next(rows), encoder.fingerprint) for piece in source.pieces)
+            _store(database, source, number, made)
+        _say(f"\r{at + len(part)} of {len(sources)} documents, {time.monotonic() - started_s:.0f} s ", sys.stderr)
+    _say("\n", sys.stderr)
+
+
+def _passage(source: Source, piece: Piece, vector: Vector, fingerprint: str) -> NewPassage:
+    return NewPassage(
+        page_position=0,
+        section=piece.section,
+        text=source.text[piece.start : piece.end],
+        start=piece.start,
+        end=piece.end,
+        vector_key=vector_key(fingerprint, piece.embedded),
+        vector=vector,
+        stems=" ".join(stem_text(piece.embedded)),
+    )
+
+
+def _store(database: Database, source: Source, number: int, made: tuple[NewPassage, ...]) -> None:
+    upload = Upload(source.name, source.collection, "text/plain", len(source.text), f"{number:064x}", False)
+    now = float(number)
+    with database.write() as conn:
+        document = documents.add(conn, upload, EVERYONE, now=now)
+        jobs.lease(conn, jobs.Lease("benchmark", now + 60), limit=1, now=now)
+        ingested = Ingested(document.id, "text/plain", (NewPage(None, source.text),), made)
+        passages.commit(conn, ingested, "benchmark", now=now)
+
+
+def compare(base: Path, asked: QuestionSet, encoder: Encoder, weights: dict[str, float]) -> dict[str, Quality]:
+    """Measure each weight of meaning on one base in the folder `base`, filled first if it is not there yet."""
+    is_filled = (base / "filled").exists()
+    database = Database(f"sqlite:///{base / 'base.db'}")
+    database.migrate()
+    if not is_filled:
+        fill(database, asked.sources, encoder)
+        (base / "filled").touch()
+    collections = frozenset(source.collection for source in asked.sources)
+    index = VectorIndex(base / "index")
+    measured = {}
+    for name, weight in weights.items():
+        searcher = Searcher(database, encoder, index, dense_weight=weight)
+        measured[name] = measure([rank_of(question, searcher, collections) for question in asked.questions])
+    database.close()
+    return measured
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point."""
+    asked = _arguments(arguments)
+    settings = load_settings()
+    encoder = make_encoder(
+        settings.embedding_model,
+        backend=settings.embedding_backend,
+        cache_dir=settings.cache_dir,
+        threads=settings.embedding_threads or os.cpu_count() or 1,
+    )
+    weights = {"words": 0.0, "meaning": 1.0, "both": settings.dense_weight}
+    report: dict[str, object] = {
+        "model": encoder.name,
+        "fingerprint": encoder.fingerprint,
+        "backend": settings.embedding_backend,
+        "versions": {name: version(name) for name in ("openvino", "sentence-transformers", "faiss-cpu", "PyStemmer")},
+        "seed": asked.seed,
+        "load_average": os.getloadavg(),
+        "dense_weight": settings.dense_weight,
+    }
+    for name in asked.sets:
+        chosen = _sampled(_load(name, asked.data, settings), asked.limit, asked.seed)
+        with tempfile.TemporaryDirectory() as fresh:
+            base = asked.keep / name if asked.keep else Path(fresh)
+            base.mkdir(parents=True, exist_ok=True)
+            measured = compare(base, chosen, encoder, weights)
+        report[name] = {"questions": len(chosen.questions)} | {way: asdict(q) for way, q in measured.items()}
+        _show(chosen, measured)
+    asked.json.write_text(json.dumps(report, ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder with xquad/ and kb/")
+    parser.add_argument("--sets", nargs="+", choices=("xquad", "kb"), default=("xquad", "kb"))
+    parser.add_argument("--limit", type=int, help="ask only so many questions of each set")
+    parser.add_argument("--seed", type=int, default=0, help="chooses which ones")
+    parser.add_argument("--keep", type=Path, help="keep the filled bases here, and use those kept before")
+    parser.add_argument("--json", type=Path, default=Path("retrieval.json"))
+    return parser.parse_args(arguments)
+
+
+def _load(name: str, data: Path, settings: Settings) -> QuestionSet:
+    return load_xquad(data) if name == "xquad" else load_kb(data, settings)
+
+
+def _sampled(asked: QuestionSet, limit: int | None, seed: int) -> QuestionSet:
+    if limit is None or limit >= len(asked.questions):
+        return asked
+    return replace(asked, questions=tuple(random.Random(seed).sample(asked.questions, limit)))
+
+
+def _show(asked: QuestionSet, measured: dict[str, Quality]) -> None:
+    _say(f"\n{asked.name}: {len(asked.questions)} questions, {len(asked.sources)} documents\n")
+    _say(f"{'':10}{'hit@1':>8}{'hit@5':>8}{'MRR@10':>8}\n")
+    for way, quality in measured.items():
+        _say(f"{way:10}{quality.hit_1:8}{quality.hit_5:8}{quality.mrr_10:8}\n")
+
+
+def _say(text: str, stream: TextIO = sys.stdout) -> None:
+    stream.write(text)
+    stream.flush()
+
+
+if __name__ == "__main__":
+    main()
