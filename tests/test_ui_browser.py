@@ -33,7 +33,7 @@ ANSWER_MS = 180_000
 READY_MS = 120_000
 READY = re.compile(r"Готов$")
 NAME = "Положение об отпусках.pdf"
-QUESTION = "За сколько дней нужно подать заявление на отпуск?"
+QUESTION = "Когда выплачивают отпускные?"
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +158,15 @@ def test_the_original_comes_back_byte_for_byte(visit, examples: Path):
     downloaded = downloading.value
     assert downloaded.suggested_filename == NAME
     assert Path(downloaded.path()).read_bytes() == path.read_bytes()
+
+
+def test_a_file_over_the_limit_is_refused_with_what_to_do(visit, service: Service, tmp_path: Path):
+    path = tmp_path / "Архив.zip"
+    with path.open("wb") as file:
+        file.truncate(service.settings.upload_max_bytes + 1)
+    visit.get_by_role("link", name="Документы").first.click()
+    visit.locator("input[type=file]").set_input_files(path)
+    visit.get_by_text("Разделите его на части").wait_for()
 
 
 def test_streamlits_own_words_are_russian(visit):

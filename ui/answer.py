@@ -71,7 +71,7 @@ def _doing(exchange: Exchange, state: ReplyState) -> str:
 
 
 def _show_citation(citation: Citation, *, key: str) -> None:
-    with st.container(key=f"source-{key}", horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(key=f"source-{key}", horizontal=True, vertical_alignment="top", gap="small"):
         st.button(
             str(citation.n),
             key=f"citation-{key}",

@@ -36,6 +36,7 @@ STYLE = """<style>
 [class*="st-key-notice-done-"] { background: #eaf6ee; }
 [class*="st-key-quiet-"] :is([data-testid="stText"], span) { color: #5b6472; font-size: .875rem; line-height: 1.45; }
 [class*="st-key-name-"] [data-testid="stText"] { font-weight: 600; }
+[data-testid="stDialog"] [data-testid="stImage"] img { border: 1px solid rgba(60, 70, 90, .2); }
 [class*="st-key-source-"] button { min-width: 2.5rem; }
 [class*="st-key-source-"] > :last-child { flex: 1; min-width: 0; }
 [class*="st-key-row-"] [data-testid="stMarkdownContainer"] p { font-size: .875rem; }

@@ -52,9 +52,10 @@ def _close() -> None:
 
 
 def _show(client: Client, source: Source) -> None:
-    with st.container(key="name-source"):
-        st.text(source.title)
-    offer_download(client, source.document_id, source.document, label="Скачать документ")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container(key="name-source"):
+            st.text(source.title)
+        offer_download(client, source.document_id, source.document, label="Скачать документ")
     with failures_shown("source"):
         image = _image(client, source)
         if image:

@@ -12,6 +12,8 @@ from core.types import Citation, Document, Timings
 
 T = TypeVar("T")
 
+UNEXPECTED = "Страница не поняла ответ сервиса. Возможно, у них разные версии: обновите и перезапустите сервис."
+
 
 class ClientError(ServiceError):
     """The API refused, or could not be reached. `retry_after_s` is set when it said when to come back."""
@@ -135,6 +137,3 @@ def parse(shape: type[T], value: bytes | dict[str, Any]) -> T:
         return known.validate_json(value) if isinstance(value, bytes) else known.validate_python(value)
     except ValidationError as exc:
         raise ClientError("unexpected_answer", UNEXPECTED) from exc
-
-
-UNEXPECTED = "Страница не поняла ответ сервиса. Возможно, у них разные версии: обновите и перезапустите сервис."
