@@ -21,6 +21,7 @@ from core.errors import InvalidRequest, Misconfigured, ServiceError, TryLater
 
 AnswerStyle = Literal["prose", "quotes"]
 
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _CONNECT_TIMEOUT_S = 5.0
 _RETRY_AFTER_S = 10
 
@@ -51,7 +52,11 @@ class LanguageModel:
 
     def __init__(self, server: ModelServer) -> None:
         self.server = server
-        self._http = httpx.AsyncClient(timeout=httpx.Timeout(server.timeout_s, connect=_CONNECT_TIMEOUT_S))
+        self._http = httpx.AsyncClient(
+            timeout=httpx.Timeout(server.timeout_s, connect=_CONNECT_TIMEOUT_S),
+            # A proxy of the environment is for the world outside, not for our own model process.
+            trust_env=httpx.URL(server.url).host not in _LOOPBACK,
+        )
         self._chat = ChatOpenAI(
             model=server.name,
             base_url=server.url,

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.types import Passage
-from generation.citations import Numbering, Quote, Statement, shorten
+from generation.citations import Numbering, Quote, Statement, shorten, without_marks
 from generation.language_model import LanguageModel
-from generation.prompt import retrieval_query, stable_order, title
+from generation.prompt import estimate_tokens, retrieval_query, stable_order, title
 from generation.request import AnswerRequest
+from generation.support import place_of
 from retrieval.embedding.encoder import Encoder
 from retrieval.sentences import split_sentences
 from retrieval.stems import stem_text
@@ -86,7 +87,7 @@ class QuotesWriter:
         """Give the quotations, the most probable first; none when none is probable enough."""
         question = retrieval_query(request.question, request.history)
         hint = ""
-        prompt = completion_prompt(passages[:PASSAGES_READ], question)
+        prompt = completion_prompt(readable(passages, question, self._model.server.context_tokens), question)
         async with aclosing(self._model.stream_completion(prompt, max_tokens=_MAX_TOKENS, stop=_STOP)) as pieces:
             async for piece in pieces:
                 heard()
@@ -96,9 +97,21 @@ class QuotesWriter:
         numbering = Numbering()
         for position, candidate in enumerate(choose(ranked)):
             (number,), citations = numbering.cite([candidate.quote])
-            introduction = "Также сказано" if position else "В документе сказано"
-            text = " ".join(candidate.quote.text.split())
-            yield Statement(f"{' ' if position else ''}{introduction}: «{text}» [{number}].", citations)
+            introduction = " Также сказано" if position else "В документе сказано"
+            yield Statement(f"{introduction}: «{shown(candidate.quote.text)}» [{number}].", citations)
+
+
+def readable(passages: Sequence[Passage], question: str, context_tokens: int) -> Sequence[Passage]:
+    """The best passages, as many as the model has the time and the context to read; one at least."""
+    kept = passages[:PASSAGES_READ]
+    while len(kept) > 1 and estimate_tokens([completion_prompt(kept, question)])[0] > context_tokens - _MAX_TOKENS:
+        kept = kept[:-1]
+    return kept
+
+
+def shown(quote: str) -> str:
+    """A quote for the answer's text: on one line, without the document's own «[3]», which are no citations of ours."""
+    return " ".join(without_marks(quote).split())
 
 
 def completion_prompt(passages: Sequence[Passage], question: str) -> str:
@@ -130,7 +143,10 @@ def rank(question: str, passages: Sequence[Passage], hint: str, encoder: Encoder
         return ()
     scores = features(question, quotes, hint, encoder) @ WEIGHTS + BIAS
     order = np.argsort(-scores, kind="stable")
-    return tuple(Candidate(shorten(quotes[i], quotes[i].start), 1 / (1 + math.exp(-float(scores[i])))) for i in order)
+    asked = frozenset(stem_text(question))
+    return tuple(
+        Candidate(shorten(quotes[i], place_of(quotes[i], asked)), 1 / (1 + math.exp(-float(scores[i])))) for i in order
+    )
 
 
 def features(question: str, quotes: Sequence[Quote], hint: str, encoder: Encoder) -> NDArray[np.float64]:

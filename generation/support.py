@@ -124,10 +124,11 @@ class _CheckedPassage:
         held = frozenset().union(*(stems_held for _, stems_held in self._sentences[first : last + 1]))
         start, end = self._sentences[first][0].start, self._sentences[last][0].end
         quote = Quote(self._passage, start, end)
-        return Match(shorten(quote, _middle(self._passage.text, quote, wanted)), len(wanted & held) / len(wanted))
+        return Match(shorten(quote, place_of(quote, wanted)), len(wanted & held) / len(wanted))
 
 
-def _middle(text: str, quote: Quote, wanted: frozenset[str]) -> int:
-    """Offset of the word around which the wanted ones stand."""
-    places = [m.start() for m in _WORD.finditer(text, quote.start, quote.end) if wanted & _stem_set(m.group())]
+def place_of(quote: Quote, wanted: frozenset[str]) -> int:
+    """Offset in the passage of the middle one of the words of `quote` whose stems are wanted; its start without any."""
+    words = _WORD.finditer(quote.passage.text, quote.start, quote.end)
+    places = [word.start() for word in words if wanted & _stem_set(word.group())]
     return places[len(places) // 2] if places else quote.start

@@ -14,7 +14,7 @@ from core.types import Answer, Passage, Principal
 from generation.chain import Answerer, AnswerRequest
 from generation.citations import Quote
 from generation.language_model import LanguageModel, ModelServer
-from generation.quotes import Candidate, QuotesWriter, choose, completion_prompt
+from generation.quotes import Candidate, QuotesWriter, choose, completion_prompt, readable, shown
 from generation.served import load_chosen
 from retrieval.embedding.encoder import Encoder, make_encoder
 from tests.live_model_server import live_server
@@ -109,3 +109,14 @@ def test_the_prompt_differs_in_the_question_alone():
 def test_a_second_quotation_comes_only_when_it_is_nearly_as_probable(confidences, chosen):
     ranked = [Candidate(Quote(PASSAGES[0], 0, 10), confidence) for confidence in confidences]
     assert len(choose(ranked)) == chosen
+
+
+def test_references_of_the_document_itself_do_not_look_like_citations():
+    assert shown("The cryptographic\n  foundations [3, 9], based on routing [22]") == (
+        "The cryptographic foundations, based on routing"
+    )
+
+
+@pytest.mark.parametrize(("context_tokens", "passages"), [(4096, 3), (600, 3), (420, 2), (16, 1)])
+def test_the_model_reads_as_many_passages_as_its_context_holds(context_tokens, passages):
+    assert len(readable((*PASSAGES, *PASSAGES), "Что?", context_tokens)) == passages
