@@ -18,6 +18,7 @@ from ui.client import Client
 
 POLL_S = 0.2
 HEARTBEAT_S = 10.0
+FIRST_TIME = " (в первый раз модели готовятся под этот процессор, это минута или две)"
 
 
 def run(settings: Settings, *, wants_welcome: bool) -> None:
@@ -25,12 +26,13 @@ def run(settings: Settings, *, wants_welcome: bool) -> None:
     parts = service_parts(settings)
     require_free_ports(parts)
     log_dir = settings.data_dir / "logs"
+    is_first = not settings.data_dir.exists()
     with _stop_signal() as stopped:
         supervisor = Supervisor(log_dir=log_dir, env=os.environ | {"ZNAYKA_MODEL": settings.model}, say=say)
         say(f"Запускаю Знайку. Журналы: {log_dir}")
         try:
             supervisor.start(parts)
-            _wait_until_up(supervisor, stopped)
+            _wait_until_up(supervisor, stopped, is_first=is_first)
             greeting = threading.Thread(target=_greet, args=(settings, wants_welcome, stopped), daemon=True)
             greeting.start()
             while not stopped.wait(POLL_S):
@@ -41,9 +43,9 @@ def run(settings: Settings, *, wants_welcome: bool) -> None:
             say("Знайка остановлена.")
 
 
-def _wait_until_up(supervisor: Supervisor, stopped: threading.Event) -> None:
+def _wait_until_up(supervisor: Supervisor, stopped: threading.Event, *, is_first: bool) -> None:
     next_beat = time.monotonic() + HEARTBEAT_S
-    hint = " (в первый раз модели готовятся под этот процессор, это минута или две)"
+    hint = FIRST_TIME if is_first else ""
     while not stopped.wait(POLL_S):
         supervisor.watch()
         waiting = supervisor.waiting_for()
