@@ -33,7 +33,7 @@ ANSWER_MS = 180_000
 READY_MS = 120_000
 READY = re.compile(r"Готов$")
 NAME = "Положение об отпусках.pdf"
-QUESTION = "Когда выплачивают отпускные?"
+QUESTION = "За сколько дней подать заявление о переносе отпуска?"
 
 
 @pytest.fixture(scope="module")

@@ -60,7 +60,7 @@ def test_an_answer_shows_its_text_citation_and_passages(page):
     ask(page, "За сколько дней подавать заявление?")
     assert not page.exception
     assert "Заявление подают за 14 дней до начала отпуска [1]." in texts(page)
-    assert "Положение.pdf, п. 4.2, стр. 1" in texts(page)
+    assert "Положение.pdf, п. 4.2, стр.\N{NO-BREAK SPACE}1" in texts(page)
     assert f"«{QUOTE}»" in texts(page)
     assert page.expander[0].label == "Что нашлось в документах: 1"
 

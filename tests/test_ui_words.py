@@ -27,7 +27,7 @@ def test_sizes_read_as_people_write_them(size_bytes, text):
 
 def test_a_citation_names_document_section_and_page():
     citation = Citation(1, "d1", "Положение.pdf", 7, "п. 4.2", "слова")
-    assert words.place(citation) == "Положение.pdf, п. 4.2, стр. 7"
+    assert words.place(citation) == "Положение.pdf, п. 4.2, стр.\N{NO-BREAK SPACE}7"
 
 
 def test_a_citation_without_page_and_section_names_the_document():

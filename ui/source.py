@@ -53,7 +53,7 @@ def _close() -> None:
 
 def _show(client: Client, source: Source) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        with st.container(key="name-source"):
+        with st.container(key="about-source"), st.container(key="name-source"):
             st.text(source.title)
         offer_download(client, source.document_id, source.document, label="Скачать документ")
     with failures_shown("source"):

@@ -85,7 +85,7 @@ def facts(document: Document) -> str:
 
 def place(source: Citation | Found) -> str:
     """Where a text stands: «Положение.pdf, п. 4.2, стр. 7»."""
-    parts = [source.document, source.section or "", f"стр. {source.page}" if source.page else ""]
+    parts = [source.document, source.section or "", f"стр.\N{NO-BREAK SPACE}{source.page}" if source.page else ""]
     return ", ".join(part for part in parts if part)
 
 
