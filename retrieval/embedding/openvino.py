@@ -21,6 +21,7 @@ import openvino as ov
 from tokenizers import Tokenizer
 
 from core.errors import Misconfigured, ServiceError
+from core.types import Problem
 from retrieval.embedding.artifact import build_once
 
 if TYPE_CHECKING:
@@ -174,7 +175,18 @@ def _convert_apart(weights: Weights, target: Path) -> None:
     log.info("converting %s for this processor (once, about half a minute)", weights.name)
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn, initializer=_die_with_parent) as pool:
-        pool.submit(convert, weights.folder, target, has_int8_instructions()).result()
+        problem = pool.submit(_convert_or_tell, weights.folder, target).result()
+    if problem is not None:
+        raise Misconfigured(problem.code, problem.detail)
+
+
+def _convert_or_tell(folder: Path, target: Path) -> Problem | None:
+    """Run in the child; our errors come back as values because they do not survive pickling."""
+    try:
+        convert(folder, target, has_int8_instructions())
+    except ServiceError as exc:
+        return Problem(exc.code, exc.detail)
+    return None
 
 
 def _die_with_parent() -> None:
