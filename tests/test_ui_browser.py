@@ -37,6 +37,13 @@ QUESTION = "За сколько дней подать заявление о пе
 
 
 @pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service of its own: what other tests upload would stand in the list, the answers and the pictures."""
+    with Service(tmp_path_factory.mktemp("page")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[playwright.Browser]:
     path = shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:
