@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -108,14 +107,15 @@ class LanguageModel:
 
     async def count_tokens(self, texts: Sequence[str]) -> tuple[int, ...] | None:
         """Tokens of each text by the server's own count; None when it has no such call, as most remote ones."""
-        if not self._counts_tokens:
-            return None
+        counts: list[int] = []
         async with model_errors():
-            counts = await asyncio.gather(*map(self._count, texts))
-        if any(count is None for count in counts):
-            self._counts_tokens = False
-            return None
-        return tuple(count for count in counts if count is not None)
+            for text in texts if self._counts_tokens else ():
+                count = await self._count(text)
+                if count is None:
+                    self._counts_tokens = False
+                    break
+                counts.append(count)
+        return tuple(counts) if self._counts_tokens else None
 
     async def _count(self, text: str) -> int | None:
         reply = await self._http.post(self.server.url.removesuffix("/v1") + "/tokenize", json={"content": text})

@@ -51,9 +51,11 @@ async def answering(model: ScriptedModel, passages: tuple[Passage, ...] = PASSAG
     def search(query: str, *, principal: Principal, collection: str | None, top_k: int) -> Found:
         return Found(passages)
 
-    with ThreadPoolExecutor(1) as executor:
-        yield Answerer(search, ProseWriter(language_model), executor)
-    await language_model.aclose()
+    try:
+        with ThreadPoolExecutor(1) as executor:
+            yield Answerer(search, ProseWriter(language_model), executor)
+    finally:
+        await language_model.aclose()
 
 
 async def answer_to(model: ScriptedModel, says: str, **request: object) -> Answer:

@@ -17,7 +17,7 @@ from generation.language_model import LanguageModel, ModelServer
 from generation.quotes import Candidate, QuotesWriter, choose, completion_prompt, readable, shown
 from generation.served import load_chosen
 from retrieval.embedding.encoder import Encoder, make_encoder
-from tests.live_model_server import live_server
+from tests.live_model_server import live_server, wait_until
 from tests.scripted_model_server import scripted_model
 
 TEXTS = (
@@ -44,6 +44,7 @@ def encoder() -> Encoder:
 @pytest.fixture(scope="module")
 def model_url() -> Iterator[str]:
     with live_server(lambda: load_chosen(Settings())) as client:
+        wait_until(lambda: client.get("/ready").is_success, timeout_s=120)
         yield str(client.base_url.join("/v1"))
 
 
@@ -53,12 +54,12 @@ async def ask(url: str, question: str, encoder: Encoder) -> Answer:
     def search(query: str, *, principal: Principal, collection: str | None, top_k: int) -> Found:
         return Found(PASSAGES)
 
-    with ThreadPoolExecutor(1) as executor:
-        answer = await Answerer(search, QuotesWriter(model, encoder, executor), executor).answer(
-            AnswerRequest(question, Principal("test"))
-        )
-    await model.aclose()
-    return answer
+    try:
+        with ThreadPoolExecutor(1) as executor:
+            answerer = Answerer(search, QuotesWriter(model, encoder, executor), executor)
+            return await answerer.answer(AnswerRequest(question, Principal("test")))
+    finally:
+        await model.aclose()
 
 
 @pytest.mark.real_model
