@@ -31,12 +31,11 @@ def facts(text: str) -> frozenset[str]:
 
     The first word of a sentence is no name: its capital says nothing.
     """
-    found = {f"{int(day)}" for day, _, _ in _DATE.findall(text)} | {year for _, _, year in _DATE.findall(text)}
-    found |= {
-        f"month:{_MONTHS[int(month) - 1]}" for _, month, _ in _DATE.findall(text) if 1 <= int(month) <= len(_MONTHS)
-    }
-    found |= {_number(number) for number in _NUMBER.findall(_DATE.sub(" ", text))}
+    found = {_number(number) for number in _NUMBER.findall(_DATE.sub(" ", text))}
     found |= {f"month:{_month(name)}" for name in _MONTH.findall(text)}
+    for day, month, year in _DATE.findall(text):
+        named = _MONTHS[int(month) - 1] if 1 <= int(month) <= len(_MONTHS) else month
+        found |= {day, year, f"month:{named}"}
     names = (first or second for first, second in _NAME.findall(text))
     return frozenset(found | {f"name:{stem}" for name in names for stem in stem_text(name)})
 
@@ -69,9 +68,6 @@ class Evidence:
         """`min_coverage` is the share of a sentence's meaningful words that the passage must hold."""
         self._min_coverage = min_coverage
         self._checked = [_CheckedPassage(passage) for passage in passages]
-
-    def __len__(self) -> int:
-        return len(self._checked)
 
     def support(self, sentence: str, n: int) -> Match | None:
         """How passage `n`, counted from 1, supports the sentence; None when it does not, or there is no such passage.
