@@ -45,7 +45,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """An uploaded file and where it is in its life. `sha256` is of the original bytes."""
+    """An uploaded file and where it is in its life. `pages` is None where pages have no numbers."""
 
     id: str
     name: str

@@ -132,7 +132,7 @@ def test_documents_become_passages_with_vectors_and_stems(base: Base) -> None:
     base.work()
     ended = [base.get(one) for one in added]
     assert {one.status for one in ended} == {Status.READY}
-    assert all(one.pages and one.progress is None and one.error is None for one in ended)
+    assert all(one.passages and one.progress is None and one.error is None for one in ended)
     assert base.count("passages") == base.count("passage_stems") == sum(one.passages for one in ended) >= 20
     assert base.database.damage() == []
 

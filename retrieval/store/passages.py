@@ -105,7 +105,7 @@ def commit(conn: Connection, ingested: Ingested, owner: str, *, now: float) -> b
             error_code=ingested.problem.code if ingested.problem else None,
             error_detail=ingested.problem.detail if ingested.problem else None,
             media_type=ingested.media_type,
-            pages=len(ingested.pages),
+            pages=len(ingested.pages) if any(page.number is not None for page in ingested.pages) else None,
             passages=len(ingested.passages),
             stage=None,
             lease_owner=None,
