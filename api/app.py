@@ -30,7 +30,10 @@ def create_app(parts: Parts) -> FastAPI:
         parts.search_pool.shutdown(cancel_futures=True)
         parts.database.close()
 
-    app = FastAPI(title="Знайка", description=DESCRIPTION, version="1", lifespan=lifespan)
+    # FastAPI's own pages of documentation load their scripts from elsewhere; nothing of ours leaves the house.
+    app = FastAPI(
+        title="Знайка", description=DESCRIPTION, version="1", lifespan=lifespan, docs_url=None, redoc_url=None
+    )
     app.state.parts = parts
     problems.install(app)
     for module in (documents, pages, search, ask, chat, health):

@@ -91,7 +91,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     def _on_http_error(request: Request, exc: HTTPException) -> JSONResponse:
         status = HTTPStatus(exc.status_code)
-        detail = _HTTP_DETAILS.get(status, "Запрос не выполнен. Сверьтесь с описанием: /docs.")
+        detail = _HTTP_DETAILS.get(status, "Запрос не выполнен. Сверьтесь с описанием: /openapi.json.")
         problem = _problem(status, status.name.lower(), detail)
         return _response(problem, request.url.path, dict(exc.headers or {}))
 
@@ -103,8 +103,8 @@ def install(app: FastAPI) -> None:
 
 
 _HTTP_DETAILS = {
-    HTTPStatus.NOT_FOUND: "Такого адреса нет. Список адресов: /docs.",
-    HTTPStatus.METHOD_NOT_ALLOWED: "Этот адрес не принимает такой метод. Список адресов и методов: /docs.",
+    HTTPStatus.NOT_FOUND: "Такого адреса нет. Список адресов: /openapi.json.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "Этот адрес не принимает такой метод. Список адресов и методов: /openapi.json.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Запрос слишком большой. Сократите его.",
 }
 

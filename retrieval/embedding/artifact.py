@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,8 @@ from filelock import FileLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+STAMP = ".content-hash.json"
 
 
 def build_once(target: Path, build: Callable[[Path], None]) -> Path:
@@ -45,7 +49,30 @@ def _build(target: Path, build: Callable[[Path], None]) -> None:
 
 
 def content_hash(folder: Path) -> str:
-    """SHA-256 over the names and bytes of all files in `folder`, hidden ones left out."""
+    """SHA-256 over the names and bytes of all files in `folder`, hidden ones left out.
+
+    Kept in a hidden file beside them with their sizes and times of change, because reading half a gigabyte
+    would make every start wait.
+    """
+    stamp = [[path.relative_to(folder).as_posix(), *_size_and_time(path)] for path in _files(folder)]
+    kept = folder / STAMP
+    try:
+        known = json.loads(kept.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        known = {}
+    if known.get("files") != stamp:
+        known = {"files": stamp, "sha256": _content_hash(folder)}
+        with suppress(OSError):  # a folder that we may only read is hashed at every start
+            kept.write_text(json.dumps(known), encoding="utf-8")
+    return str(known["sha256"])
+
+
+def _size_and_time(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def _content_hash(folder: Path) -> str:
     total = hashlib.sha256()
     for path in _files(folder):
         with path.open("rb") as file:
