@@ -10,7 +10,6 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from retrieval.searcher import Searcher
 
 from api.metrics import Metrics
 from api.readiness import Readiness
@@ -22,6 +21,7 @@ from generation.chain import Answerer
 from generation.language_model import LanguageModel
 from ingest.files import FileStore
 from ingest.sandbox import Sandbox
+from retrieval.searcher import Searcher
 from retrieval.store import keys
 from retrieval.store.database import Database
 
