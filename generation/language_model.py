@@ -29,6 +29,7 @@ _RETRY_AFTER_S = 10
 class ModelServer:
     """Where the model is and what it can do. `url` ends in `/v1`; `answers` is how it may be used for documents.
 
+    `repeat_penalty` is sent to servers that know this word of llama.cpp's; None sends nothing.
     `prose`: it follows instructions and writes the answer. `quotes`: it only continues text, and chooses what to quote.
     """
 
@@ -40,6 +41,7 @@ class ModelServer:
     temperature: float = 0.0
     timeout_s: float = 300.0
     api_key: str = ""
+    repeat_penalty: float | None = None
 
 
 class LanguageModel:
@@ -51,6 +53,7 @@ class LanguageModel:
 
     def __init__(self, server: ModelServer) -> None:
         self.server = server
+        self._extra = {} if server.repeat_penalty is None else {"repeat_penalty": server.repeat_penalty}
         self._http = httpx.AsyncClient(
             timeout=httpx.Timeout(server.timeout_s, connect=_CONNECT_TIMEOUT_S),
             # A proxy of the environment is for the world outside, not for our own model process.
@@ -62,7 +65,7 @@ class LanguageModel:
             api_key=SecretStr(server.api_key or "none"),
             temperature=server.temperature,
             # Under this name every server knows it; ChatOpenAI itself would send OpenAI's newer one.
-            extra_body={"max_tokens": server.answer_max_tokens},
+            extra_body={"max_tokens": server.answer_max_tokens, **self._extra},
             max_retries=0,
             http_async_client=self._http,
             stream_usage=False,
@@ -98,6 +101,7 @@ class LanguageModel:
                 max_tokens=max_tokens,
                 stop=list(stop),
                 temperature=self.server.temperature,
+                extra_body=self._extra,
                 stream=True,
             )
             async with completion as chunks:

@@ -36,4 +36,6 @@ def server_of(settings: Settings) -> ModelServer:
         answer_max_tokens=settings.answer_max_tokens,
         temperature=settings.answer_temperature,
         timeout_s=settings.llm_timeout_s,
+        # The cards advise 1.1 for talk; where documents are quoted a penalty spoils copied numbers.
+        repeat_penalty=1.0,
     )

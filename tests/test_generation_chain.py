@@ -9,6 +9,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
+from langchain_core.messages import HumanMessage
 
 from core.errors import InvalidRequest, Misconfigured, TryLater
 from core.types import Answer, Passage, Principal, Turn
@@ -212,3 +213,18 @@ async def test_a_model_server_that_is_down_is_told_as_such():
         pass
     with pytest.raises(TryLater, match="model_unavailable"):
         await answer_to(gone, "")
+
+
+@pytest.mark.parametrize(("penalty", "sent"), [(1.0, 1.0), (None, None)])
+async def test_our_own_server_is_asked_not_to_punish_repeated_numbers_and_others_hear_nothing_of_it(
+    model, penalty, sent
+):
+    server = ModelServer(
+        model.url, "scripted", "prose", context_tokens=4096, answer_max_tokens=9, repeat_penalty=penalty
+    )
+    language_model = LanguageModel(server)
+    model.says = "Да."
+    async with aclosing(language_model.stream_chat([HumanMessage("?")])) as pieces:
+        assert [piece async for piece in pieces]
+    await language_model.aclose()
+    assert model.requests[-1].get("repeat_penalty") == sent

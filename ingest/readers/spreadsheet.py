@@ -27,13 +27,14 @@ def read(path: Path, limits: Limits, on_progress: OnProgress) -> ParsedDocument:
     with Package(path, limits, _KIND):
         pass  # checks for a password, a broken archive and the size inside, in that order
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
-        sheets = book.worksheets
-        pages = []
-        for number, sheet in enumerate(sheets, 1):
-            pages.append(sheet_page(number, sheet.title, list(_rows(sheet, limits))))
-            on_progress(number, len(sheets))
-        book.close()
+        # Given a path, openpyxl insists on the ending of the name, which stored files do not have.
+        with path.open("rb") as file:
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+            sheets = book.worksheets
+            pages = []
+            for number, sheet in enumerate(sheets, 1):
+                pages.append(sheet_page(number, sheet.title, list(_rows(sheet, limits))))
+                on_progress(number, len(sheets))
     except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, TypeError, SyntaxError) as exc:
         raise damaged(_KIND) from exc
     return ParsedDocument(XLSX, tuple(pages))
