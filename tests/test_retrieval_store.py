@@ -114,7 +114,7 @@ def test_a_replacement_takes_over_when_it_is_ready_and_not_before(database: Data
     ingest(database, new.id, "новый")
     with database.read() as conn:
         assert [d.id for d in documents.listing(conn, Query(), ALL, limit=10, cursor=None).items] == [new.id]
-        assert keyword.best(conn, ["старый"], ALL, collection=None, limit=5) == {}
+        assert keyword.every(conn, ["старый"]).ids.tolist() == []
 
 
 def test_going_back_to_an_earlier_edition_wins_over_the_one_still_queued(database: Database) -> None:
@@ -154,7 +154,7 @@ def test_what_is_committed_is_found_and_what_is_deleted_is_not(database: Databas
     with database.read() as conn:
         before = vectors.state(conn)
         assert len(vectors.added_since(conn, 0).ids) == 2
-        assert list(keyword.best(conn, ["премия"], ALL, collection=None, limit=5)) == [2]
+        assert keyword.every(conn, ["премия"]).ids.tolist() == [2]
         assert passages.page(conn, document.id, 1, ALL).text == "отпуск премия"
     with database.write() as conn:
         documents.remove(conn, document.id, ALL)
@@ -162,7 +162,7 @@ def test_what_is_committed_is_found_and_what_is_deleted_is_not(database: Databas
         assert vectors.state(conn).revision > before.revision
         assert list(vectors.removed_since(conn, before.revision)) == [1, 2]
         assert len(vectors.added_since(conn, 0).ids) == 0
-        assert keyword.best(conn, ["премия"], ALL, collection=None, limit=5) == {}
+        assert keyword.every(conn, ["премия"]).ids.tolist() == []
         assert passages.show(conn, {1: 1.0}, ALL) == []
         with pytest.raises(NotFound):
             documents.get(conn, document.id, ALL)
@@ -204,8 +204,6 @@ def test_a_principal_sees_only_its_collections(database: Database) -> None:
     hr = Principal("hr", frozenset({"hr"}))
     with database.read() as conn:
         assert [d.id for d in documents.listing(conn, Query(), hr, limit=9, cursor=None).items] == [mine.id]
-        assert list(keyword.best(conn, ["отпуск"], hr, collection=None, limit=5)) == [1]
-        assert keyword.best(conn, ["отпуск"], hr, collection="law", limit=5) == {}
         assert [p.id for p in passages.show(conn, {1: 0.5, 2: 0.9}, hr)] == [1]
         with pytest.raises(NotFound):
             documents.get(conn, other.id, hr)
@@ -262,7 +260,7 @@ def test_vectors_are_known_by_key_and_survive_to_the_bit(database: Database) -> 
 @pytest.mark.parametrize("stem", ['"', "a OR b", "NEAR(", "*", "фз-152", "-", "'"])
 def test_no_stem_is_taken_as_query_syntax(database: Database, stem: str) -> None:
     with database.read() as conn:
-        keyword.best(conn, [stem], ALL, collection=None, limit=5)
+        assert len(keyword.every(conn, [stem]).ids) == 0
 
 
 def test_a_key_works_until_it_is_revoked_and_only_its_hash_is_kept(database: Database) -> None:
