@@ -56,6 +56,8 @@ WEIGHTS = np.array([29.2, 6.1, 2.9, 0.5])
 BIAS = -32.0
 MIN_CONFIDENCE = 0.06  # of the best sentence: below, the service refuses
 _SECOND = 0.5  # of the best one's confidence: from there, a second sentence is quoted too
+_SENTENCES = 2  # quoted at most
+_PLACES = 3  # of one sentence, cited at most
 _MIN_STEMS = 2  # a shorter line is a heading or a cell, not a statement
 
 
@@ -95,10 +97,11 @@ class QuotesWriter:
         loop = asyncio.get_running_loop()
         ranked = await loop.run_in_executor(self._executor, rank, question, passages, hint, self._encoder)
         numbering = Numbering()
-        for position, candidate in enumerate(choose(ranked)):
-            (number,), citations = numbering.cite([candidate.quote])
+        for position, candidates in enumerate(choose(ranked)):
+            numbers, citations = numbering.cite([candidate.quote for candidate in candidates])
             introduction = " Также сказано" if position else "В документе сказано"
-            yield Statement(f"{introduction}: «{shown(candidate.quote.text)}» [{number}].", citations)
+            marks = "".join(f"[{number}]" for number in numbers)
+            yield Statement(f"{introduction}: «{shown(candidates[0].quote.text)}» {marks}.", citations)
 
 
 def readable(passages: Sequence[Passage], question: str, context_tokens: int) -> Sequence[Passage]:
@@ -120,12 +123,19 @@ def completion_prompt(passages: Sequence[Passage], question: str) -> str:
     return f"{_EXAMPLES}{listed}\n\nВопрос: {question}\nОтвет:"
 
 
-def choose(ranked: Sequence[Candidate]) -> tuple[Candidate, ...]:
-    """The best sentence when it is probable enough, and the next one when it is nearly as probable."""
+def choose(ranked: Sequence[Candidate]) -> tuple[tuple[Candidate, ...], ...]:
+    """The best sentence when it is probable enough, and the next one when it is nearly as probable.
+
+    Each comes with its other places: a document kept in two formats says the same words twice.
+    """
     if not ranked or ranked[0].confidence < MIN_CONFIDENCE:
         return ()
     enough = max(MIN_CONFIDENCE, _SECOND * ranked[0].confidence)
-    return (ranked[0], *(candidate for candidate in ranked[1:2] if candidate.confidence >= enough))
+    groups: dict[tuple[str, ...], list[Candidate]] = {}
+    for candidate in ranked:
+        groups.setdefault(tuple(stem_text(candidate.quote.text)), []).append(candidate)
+    best = [group[:_PLACES] for group in groups.values()][:_SENTENCES]
+    return tuple(tuple(group) for group in best if group[0].confidence >= enough)
 
 
 def rank(question: str, passages: Sequence[Passage], hint: str, encoder: Encoder) -> tuple[Candidate, ...]:

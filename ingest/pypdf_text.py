@@ -16,6 +16,7 @@ from pypdf.generic import DictionaryObject
 
 _log = logging.getLogger(__name__)
 _PAGE_CPU_S = 10.0
+_AGAIN_S = 0.5
 _FIELDS_OF_TEXT = ("/Tx", "/Ch")
 
 
@@ -85,7 +86,10 @@ class _OutOfTime(BaseException):
 
 @contextmanager
 def _cpu_limit(seconds: float) -> Iterator[None]:
-    """Raise `_OutOfTime` after so many seconds of processor time; signals reach the main thread only."""
+    """Raise `_OutOfTime` after so many seconds of processor time; signals reach the main thread only.
+
+    It is raised again and again, because what is raised while memory is being collected gets lost.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -94,7 +98,7 @@ def _cpu_limit(seconds: float) -> Iterator[None]:
         raise _OutOfTime
 
     previous = signal.signal(signal.SIGVTALRM, stop)
-    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds, _AGAIN_S)
     try:
         yield
     finally:

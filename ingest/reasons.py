@@ -5,6 +5,8 @@ from __future__ import annotations
 from core.errors import UnreadableDocument
 from ingest.limits import Limits
 
+PARSER_DIED = "parser_died"
+
 
 def damaged(kind: str) -> UnreadableDocument:
     """The inside is damaged; `kind` says what the file is, in the nominative: «документ Word»."""
@@ -74,7 +76,7 @@ def too_much_memory(limits: Limits) -> UnreadableDocument:
 def parser_died() -> UnreadableDocument:
     """The parser child crashed or was killed while it read the file."""
     return UnreadableDocument(
-        "parser_died",
+        PARSER_DIED,
         "Программа чтения аварийно завершилась на этом файле, другие файлы не пострадали. "
         "Сохраните файл заново в исходной программе или в другом формате и загрузите ещё раз.",
     )

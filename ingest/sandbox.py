@@ -8,11 +8,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from core.errors import UnreadableDocument
 from core.types import ParsedDocument
 from ingest import parsed_json
 from ingest.limits import Limits
 from ingest.parser_process import ParserProcess
 from ingest.readers.contract import OnProgress
+from ingest.reasons import PARSER_DIED
 
 
 def _ignore(_done: int, _total: int) -> None:
@@ -48,11 +50,20 @@ class Sandbox:
     def call(self, job: str, arguments: Mapping[str, Any], on_progress: OnProgress = _ignore) -> bytes:
         """Do the job that `parser_child.JOBS` names so, with JSON arguments, and give its bytes."""
         with self._lock:
-            child = self._ready_child()
             try:
-                return child.ask(job, arguments, on_progress)
-            finally:
-                self._jobs_done += 1
+                return self._ask(job, arguments, on_progress)
+            except UnreadableDocument as exc:
+                # A used child may have died before this job, or of what earlier ones left in its memory.
+                if exc.code != PARSER_DIED or self._jobs_done <= 1:
+                    raise
+            return self._ask(job, arguments, on_progress)
+
+    def _ask(self, job: str, arguments: Mapping[str, Any], on_progress: OnProgress) -> bytes:
+        child = self._ready_child()
+        try:
+            return child.ask(job, arguments, on_progress)
+        finally:
+            self._jobs_done += 1
 
     def close(self) -> None:
         """End the child; a later call starts another."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -108,8 +108,16 @@ def test_the_prompt_differs_in_the_question_alone():
     [((), 0), ((0.01,), 0), ((0.5,), 1), ((0.5, 0.4), 2), ((0.5, 0.1), 1), ((0.5, 0.4, 0.4), 2)],
 )
 def test_a_second_quotation_comes_only_when_it_is_nearly_as_probable(confidences, chosen):
-    ranked = [Candidate(Quote(PASSAGES[0], 0, 10), confidence) for confidence in confidences]
+    ranked = [Candidate(Quote(PASSAGES[at], 0, 30), confidence) for at, confidence in enumerate(confidences)]
     assert len(choose(ranked)) == chosen
+
+
+def test_the_same_sentence_in_several_documents_is_said_once_and_cited_at_each_place():
+    copies = [replace(PASSAGES[0], id=9 + n, document_id=f"copy {n}") for n in range(5)]
+    ranked = [Candidate(Quote(passage, 0, 74), 0.9) for passage in (PASSAGES[0], *copies)]
+    ((first, *others),) = choose(ranked)
+    assert first.quote.passage is PASSAGES[0]
+    assert [candidate.quote.passage.document_id for candidate in others] == ["copy 0", "copy 1"]
 
 
 def test_references_of_the_document_itself_do_not_look_like_citations():

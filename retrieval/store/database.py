@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +21,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from core.errors import Misconfigured, ServiceError, StorageFull, TryLater
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+WAL_RETRY_S = 0.02
 
 
 class Database:
@@ -97,8 +100,8 @@ def _engine(url: str, path: Path, busy_timeout_s: float) -> Engine:
     def _on_connect(raw: Any, _record: object) -> None:
         raw.create_function("casefold", 1, str.casefold, deterministic=True)  # SQLite's lower() knows ASCII only
         raw.isolation_level = None  # we say BEGIN ourselves; the driver's own habit breaks DDL and snapshots
+        _enter_wal(raw, busy_timeout_s)
         for pragma in (
-            "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
             "cache_size=-32768",
@@ -112,6 +115,20 @@ def _engine(url: str, path: Path, busy_timeout_s: float) -> Engine:
         conn.exec_driver_sql("BEGIN IMMEDIATE" if conn.get_execution_options().get("znayka_write") else "BEGIN")
 
     return engine
+
+
+def _enter_wal(raw: Any, timeout_s: float) -> None:
+    """Switch a new file to write-ahead logging; here SQLite does not wait for another process that does the same."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            raw.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as exc:
+            if "locked" not in str(exc) or time.monotonic() > deadline:
+                raise
+            time.sleep(WAL_RETRY_S)
+        else:
+            return
 
 
 @contextmanager
