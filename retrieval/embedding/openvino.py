@@ -40,12 +40,16 @@ SMOOTHING = 0.7
 INT8_FLAGS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8", "i8mm"})
 
 PR_SET_PDEATHSIG = 1
+LENGTH_STEP = 16
 
 log = logging.getLogger(__name__)
 
 
 class OpenVinoEncoder:
-    """One model compiled twice, each on first use: for the latency of a question and for the throughput of passages."""
+    """One model compiled on first use: for the latency of a question and, on several threads, for passages in parallel.
+
+    A compiled model takes half a gigabyte, so one thread, which gains nothing from the second, makes do with the first.
+    """
 
     def __init__(self, weights: Weights, converted: Path, *, threads: int) -> None:
         shape = json.loads((converted / "shape.json").read_text(encoding="utf-8"))
@@ -102,7 +106,7 @@ class OpenVinoEncoder:
         vectors = np.empty((len(texts), self._dimension), np.float32)
         with self._query_lock:
             for row, ids in enumerate(self._tokens(texts, self._weights.query_prompt)):
-                vectors[row] = self._query_request.infer(_batch([ids]))[0][0]
+                vectors[row] = self._query_request.infer(_batch([ids], self._max_tokens))[0][0]
         return vectors
 
     def encode_passages(
@@ -124,7 +128,7 @@ class OpenVinoEncoder:
             queue = self._passage_queue
             queue.set_callback(keep)
             for rows in batches([len(ids) for ids in tokens], parallel=len(queue)):
-                queue.start_async(_batch([tokens[row] for row in rows]), rows)
+                queue.start_async(_batch([tokens[row] for row in rows], self._max_tokens), rows)
             queue.wait_all()
         return vectors
 
@@ -132,12 +136,16 @@ class OpenVinoEncoder:
         return [encoded.ids for encoded in self._tokenizer.encode_batch_fast([prompt + text for text in texts])]
 
     @cached_property
+    def _query_model(self) -> Any:
+        return self._compile("LATENCY")
+
+    @cached_property
     def _query_request(self) -> Any:
-        return self._compile("LATENCY").create_infer_request()
+        return self._query_model.create_infer_request()
 
     @cached_property
     def _passage_queue(self) -> Any:
-        return ov.AsyncInferQueue(self._compile("THROUGHPUT"))
+        return ov.AsyncInferQueue(self._compile("THROUGHPUT") if self._threads > 1 else self._query_model)
 
     def _compile(self, hint: str) -> Any:
         options = {"PERFORMANCE_HINT": hint, "INFERENCE_NUM_THREADS": self._threads, "ENABLE_CPU_PINNING": False}
@@ -151,9 +159,13 @@ def batches(lengths: Sequence[int], *, parallel: int) -> list[list[int]]:
     return [order[start : start + size] for start in range(0, len(order), size)]
 
 
-def _batch(tokens: list[list[int]]) -> dict[str, NDArray[np.int64]]:
-    """Ids and mask, (batch, longest); what is padded is masked, so its id does not matter."""
-    ids = np.zeros((len(tokens), max(map(len, tokens))), np.int64)
+def _batch(tokens: list[list[int]], max_tokens: int) -> dict[str, NDArray[np.int64]]:
+    """Ids and mask, (batch, length); what is padded is masked, so its id does not matter.
+
+    Lengths go in steps, because the library keeps prepared code for every shape that it has met.
+    """
+    longest = max(map(len, tokens))
+    ids = np.zeros((len(tokens), min(max_tokens, -(-longest // LENGTH_STEP) * LENGTH_STEP)), np.int64)
     mask = np.zeros_like(ids)
     for row, text in enumerate(tokens):
         ids[row, : len(text)] = text
@@ -219,7 +231,7 @@ def _quantise(model: Any, tokenizer: Any, max_tokens: int) -> Any:
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_tokens)
     texts = files(__package__).joinpath("calibration.txt").read_text(encoding="utf-8").splitlines()
-    dataset = nncf.Dataset(texts, lambda text: _batch([tokenizer.encode(text).ids]))
+    dataset = nncf.Dataset(texts, lambda text: _batch([tokenizer.encode(text).ids], max_tokens))
     return nncf.quantize(
         model,
         dataset,
