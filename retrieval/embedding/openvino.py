@@ -231,7 +231,8 @@ def _quantise(model: Any, tokenizer: Any, max_tokens: int) -> Any:
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_tokens)
     texts = files(__package__).joinpath("calibration.txt").read_text(encoding="utf-8").splitlines()
-    dataset = nncf.Dataset(texts, lambda text: _batch([tokenizer.encode(text).ids], max_tokens))
+    tokens = [tokenizer.encode(text).ids for text in texts]
+    dataset = nncf.Dataset(tokens, lambda ids: _batch([ids], len(ids)))  # padding would blur what is measured
     return nncf.quantize(
         model,
         dataset,
