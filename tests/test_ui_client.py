@@ -140,3 +140,10 @@ def test_a_wrong_key_is_explained_to_the_administrator():
 def test_an_answer_of_another_shape_is_an_error_in_russian(double):
     with pytest.raises(ClientError, match="unexpected_answer"):
         Client(f"{double.url}/v1/documents/d1/content?", "").collections()
+
+
+async def test_the_plain_chat_tells_the_place_in_the_queue(client, double):
+    double.queue = 2
+    events = [event async for event in client.chat("Переведи", history=[])]
+    assert events[:2] == [Queued(2, 40), Queued(1, 20)]
+    assert isinstance(events[2], Token)

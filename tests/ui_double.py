@@ -165,6 +165,9 @@ def _add_answers(app: FastAPI, double: Double) -> None:
         double.chatted.append(await request.json())
 
         async def chunks() -> AsyncIterator[str]:
+            for position in range(double.queue, 0, -1):
+                yield f": queued {position} {20 * position}\n\n"
+            yield ": another comment\n\n"
             for text in ("Dear ", "colleagues"):
                 await asyncio.sleep(double.pause_s)
                 yield f"data: {json.dumps({'choices': [{'delta': {'content': text}}]})}\n\n"

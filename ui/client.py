@@ -25,6 +25,7 @@ from ui.wire import (
     Event,
     ModelList,
     PageText,
+    Queued,
     Token,
     Verdict,
     parse,
@@ -150,7 +151,9 @@ class Client:
         pieces: list[str] = []
         body = {"model": model, "messages": messages, "stream": True}
         async with self._stream("/v1/chat/completions", body) as lines:
-            async for _, data in read_events(lines):
+            async for name, data in read_events(lines):
+                if name == "queued":
+                    yield parse(Queued, data)
                 if "error" in data:
                     raise problem(data, status=500, retry_after=None)
                 for choice in data.get("choices", []):

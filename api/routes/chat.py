@@ -134,7 +134,7 @@ async def _answer_chunks(found: Parts, asked: AnswerRequest, turn: Turn) -> Asyn
         async with aclosing(answer_events(found, asked, turn)) as events:
             async for event in events:
                 if isinstance(event, Place):
-                    yield f": queued {event.position}\n\n".encode()
+                    yield _queued(event)
                 elif isinstance(event, Token):
                     yield _chunk(head, {"content": event.text})
                 elif isinstance(event, Done):
@@ -179,7 +179,7 @@ async def _passed_chunks(found: Parts, body: dict[str, Any], turn: Turn) -> Asyn
     try:
         async with turn:
             async for place in turn:
-                yield f": queued {place.position}\n\n".encode()
+                yield _queued(place)
             # Bytes as they come: parsing each chunk only to write it again would cost the model's processor.
             create: Any = found.language_model.client.chat.completions.with_streaming_response.create
             async with model_errors(), create(**body) as answer:
@@ -188,6 +188,11 @@ async def _passed_chunks(found: Parts, body: dict[str, Any], turn: Turn) -> Asyn
     except ServiceError as exc:
         yield _error(exc)
         yield b"data: [DONE]\n\n"
+
+
+def _queued(place: Place) -> bytes:
+    """A comment, which OpenAI's clients skip and our page reads: place in the queue, expected wait in seconds."""
+    return f": queued {place.position} {place.eta_s}\n\n".encode()
 
 
 def _envelope(kind: str, model: str, choices: list[dict[str, Any]]) -> dict[str, Any]:
