@@ -141,7 +141,7 @@ def _check_part(part: Part) -> Finding:
         return ok(title, "отвечает")
     if part.port is not None and is_taken(part.host, part.port):
         return error(title, "порт занят, но ответа нет", f"освободите порт или задайте {part.port_setting}")
-    return warning(title, "не запущена", START)
+    return warning(title, "не работает", START)
 
 
 def _answers(url: str) -> bool:
