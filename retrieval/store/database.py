@@ -104,9 +104,8 @@ def _engine(url: str, path: Path, busy_timeout_s: float) -> Engine:
         for pragma in (
             "synchronous=FULL",
             "foreign_keys=ON",
-            "cache_size=-32768",
+            "cache_size=-16384",
             "temp_store=MEMORY",
-            "mmap_size=268435456",
         ):
             raw.execute(f"PRAGMA {pragma}")
 
