@@ -66,11 +66,14 @@ class IndexFile:
         """Return the `limit` nearest of the allowed passages; `allowed` is (n), `query` (dimension)."""
         if not len(self.ids):
             return Hits(self.ids, np.zeros(0, np.float32))
-        # The library keeps a bare pointer to this buffer while it searches.
-        bitmap = np.packbits(allowed, bitorder="little")
-        chosen = faiss.SearchParameters()
-        chosen.sel = faiss.IDSelectorBitmap(len(bitmap), faiss.swig_ptr(bitmap))
-        scores, rows = self._flat.search(query[np.newaxis], limit, params=chosen)
+        if allowed.all():
+            scores, rows = self._flat.search(query[np.newaxis], limit)
+        else:
+            # The library keeps a bare pointer to this buffer while it searches.
+            bitmap = np.packbits(allowed, bitorder="little")
+            chosen = faiss.SearchParameters()
+            chosen.sel = faiss.IDSelectorBitmap(len(bitmap), faiss.swig_ptr(bitmap))
+            scores, rows = self._flat.search(query[np.newaxis], limit, params=chosen)
         is_found = rows[0] >= 0
         return Hits(self.ids[rows[0][is_found]], scores[0][is_found])
 

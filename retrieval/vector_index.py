@@ -60,16 +60,18 @@ class Snapshot:
 
     def readable(self, ids: Ids, collections: frozenset[str] | None) -> Mask:
         """Tell which of `ids` are here, not removed, and of these collections."""
-        allowed = [self.tail_ids[self._allowed(self.tail_codes, collections)]]
+        may_read = np.zeros(len(ids), np.bool_)
+        is_here, rows = _positions(self.tail_ids, ids)
+        may_read[is_here] = self._allowed(self.tail_codes, collections)[rows]
         if self.body is not None:
-            allowed.append(self.body.ids[self._allowed(self.body_codes, collections)])
-        return np.isin(ids, np.concatenate(allowed))
+            is_here, rows = _positions(self.body.ids, ids)
+            may_read[is_here] = self._allowed(self.body_codes, collections)[rows]
+        return may_read
 
     def _allowed(self, codes: Codes, collections: frozenset[str] | None) -> Mask:
-        if collections is None:
-            every: Mask = codes != GONE
-            return every
-        allowed: Mask = np.isin(codes, [code for code, name in enumerate(self.names) if name in collections])
+        # One entry a collection and a last one for GONE, which is -1: looking up costs less than comparing sets.
+        is_open = np.array([*(collections is None or name in collections for name in self.names), False])
+        allowed: Mask = is_open[codes]
         return allowed
 
     def _search_tail(self, query: Vectors, limit: int, allowed: Mask) -> Hits:
