@@ -83,6 +83,15 @@ class IndexFile:
         return found
 
 
+def top(scores: NDArray[np.floating[Any]], limit: int) -> Ids:
+    """Return the places of the `limit` greatest scores, greatest first; equal ones in the order they stand in."""
+    if limit <= 0 or not len(scores):
+        return np.zeros(0, np.int64)
+    least = np.partition(scores, len(scores) - limit)[len(scores) - limit] if limit < len(scores) else -np.inf
+    rows = np.flatnonzero(scores >= least)
+    return rows[np.argsort(-scores[rows], kind="stable")][:limit]
+
+
 def write_index(folder: Path, edition: Edition, ids: Ids, vectors: Vectors) -> Manifest:
     """Write the file and then the manifest of a generation, each aside, synced and renamed.
 

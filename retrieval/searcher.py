@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from core.types import Passage, Principal
 from retrieval.embedding.encoder import Encoder
 from retrieval.fusion import fuse
-from retrieval.index import Ids, Vectors
+from retrieval.index import Ids, Vectors, top
 from retrieval.stems import stem_text
 from retrieval.store import keyword, passages
 from retrieval.store.database import Database
@@ -86,7 +86,7 @@ class Searcher:
         if allowed is not None:
             may_read = snapshot.readable(matched.ids, allowed)
             matched = Matches(matched.ids[may_read], matched.scores[may_read])
-        strongest = matched.ids[np.argsort(-matched.scores, kind="stable")[:CANDIDATES]]
+        strongest = matched.ids[top(matched.scores, CANDIDATES)]
         if snapshot.state.fingerprint not in (None, self._encoder.fingerprint):
             log.debug("the base is being embedded anew: search by words alone")
             return Candidates(strongest, np.zeros(len(strongest), np.float32), _scores_of(matched, strongest))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import Connection
 
-from retrieval.index import Hits, Ids, IndexFile, Mask, Vectors, read_index
+from retrieval.index import Hits, Ids, IndexFile, Mask, Vectors, read_index, top
 from retrieval.store import vectors as stored
 from retrieval.store.vectors import Added, IndexState
 
@@ -43,7 +43,7 @@ class Snapshot:
             found.append(self.body.search(query, limit, self._allowed(self.body_codes, collections)))
         ids = np.concatenate([hits.ids for hits in found])
         scores = np.concatenate([hits.scores for hits in found])
-        best = np.argsort(-scores, kind="stable")[:limit]
+        best = top(scores, limit)
         return Hits(ids[best], scores[best])
 
     def scores(self, query: Vectors, ids: Ids) -> Vectors:
@@ -75,10 +75,10 @@ class Snapshot:
         return allowed
 
     def _search_tail(self, query: Vectors, limit: int, allowed: Mask) -> Hits:
-        rows = np.flatnonzero(allowed)
-        scores = self.tail_vectors[rows] @ query if len(rows) else np.zeros(0, np.float32)
-        best = np.argsort(-scores, kind="stable")[:limit]
-        return Hits(self.tail_ids[rows[best]], scores[best])
+        # All rows are multiplied, because picking the allowed ones out copies them, which costs more.
+        scores = np.where(allowed, self.tail_vectors @ query, -np.inf) if len(allowed) else np.zeros(0, np.float32)
+        best = top(scores, min(limit, int(allowed.sum())))
+        return Hits(self.tail_ids[best], scores[best].astype(np.float32))
 
 
 class VectorIndex:

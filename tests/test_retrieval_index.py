@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrieval.index import Edition, is_intact, read_index, remove_older, write_index
+from retrieval.index import Edition, is_intact, read_index, remove_older, top, write_index
 
 RNG = np.random.default_rng(7)
 IDS = np.arange(1, 401, dtype=np.int64) * 3
@@ -102,3 +102,9 @@ def test_older_generations_are_removed_with_their_leftovers(tmp_path: Path) -> N
     (tmp_path / "1.tmp").write_bytes(b"half")
     remove_older(tmp_path, 2)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["2.faiss", "2.json"]
+
+
+@given(st.lists(st.integers(0, 5), max_size=30), st.integers(0, 40))
+def test_the_greatest_scores_are_those_that_sorting_gives(values: list[int], limit: int) -> None:
+    scores = np.array(values, np.float32)
+    assert top(scores, limit).tolist() == np.argsort(-scores, kind="stable")[:limit].tolist()

@@ -40,7 +40,7 @@ SMOOTHING = 0.7
 INT8_FLAGS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8", "i8mm"})
 
 PR_SET_PDEATHSIG = 1
-LENGTH_STEP = 16
+LENGTH_STEP = 8
 
 log = logging.getLogger(__name__)
 
