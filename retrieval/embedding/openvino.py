@@ -6,6 +6,7 @@ import ctypes
 import json
 import logging
 import multiprocessing
+import os
 import signal
 import sys
 import threading
@@ -17,6 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+# Prepared code for every shape ever met would grow by hundreds of megabytes; read when the library is loaded.
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 import openvino as ov
 from tokenizers import Tokenizer
 
@@ -40,7 +44,7 @@ SMOOTHING = 0.7
 INT8_FLAGS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8", "i8mm"})
 
 PR_SET_PDEATHSIG = 1
-LENGTH_STEP = 8
+LENGTH_STEP = 16
 
 log = logging.getLogger(__name__)
 
@@ -148,7 +152,11 @@ class OpenVinoEncoder:
         return ov.AsyncInferQueue(self._compile("THROUGHPUT") if self._threads > 1 else self._query_model)
 
     def _compile(self, hint: str) -> Any:
-        options = {"PERFORMANCE_HINT": hint, "INFERENCE_NUM_THREADS": self._threads, "ENABLE_CPU_PINNING": False}
+        options = {
+            "PERFORMANCE_HINT": hint,
+            "INFERENCE_NUM_THREADS": self._threads,
+            "ENABLE_CPU_PINNING": False,
+        }
         return ov.Core().compile_model(str(self._path), "CPU", options)
 
 

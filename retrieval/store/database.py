@@ -94,7 +94,10 @@ def _engine(url: str, path: Path, busy_timeout_s: float) -> Engine:
             "data_dir_unusable",
             f"Папку данных {path.parent} нельзя создать: {exc.strerror}. Проверьте ZNAYKA_DATA_DIR.",
         ) from exc
-    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": busy_timeout_s})
+    # The connection used last comes first: its cache is warm, and the others' caches and maps stay small.
+    engine = create_engine(
+        url, pool_use_lifo=True, connect_args={"check_same_thread": False, "timeout": busy_timeout_s}
+    )
 
     @event.listens_for(engine, "connect")
     def _on_connect(raw: Any, _record: object) -> None:
@@ -104,8 +107,9 @@ def _engine(url: str, path: Path, busy_timeout_s: float) -> Engine:
         for pragma in (
             "synchronous=FULL",
             "foreign_keys=ON",
-            "cache_size=-16384",
+            "cache_size=-32768",
             "temp_store=MEMORY",
+            "mmap_size=268435456",
         ):
             raw.execute(f"PRAGMA {pragma}")
 
