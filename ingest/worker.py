@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import logging
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +17,7 @@ from uuid_utils import uuid7
 
 from core.errors import Misconfigured, ServiceError, StorageFull, TryLater
 from core.settings import Settings, load_settings
+from ingest import memory
 from ingest.buffer import Buffer
 from ingest.compaction import Compaction
 from ingest.desk import Desk
@@ -39,8 +38,6 @@ _BUFFER_PASSAGES = 2 * SLICE_PASSAGES
 _IDLE_S = 0.25
 _PAUSE_S = 5.0
 _NICENESS = 5  # answers go first
-_M_ARENA_MAX = -8  # of malloc.h
-_ARENAS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +88,7 @@ class Worker:
             if batch:
                 self.finishing.finish(batch)
                 self.buffer.done(len(batch))
+                memory.give_back()
             self.upkeep.run(is_idle=not batch)
 
 
@@ -161,12 +159,6 @@ def serve(settings: Settings) -> None:
     make_worker(settings, database, desk, encoder).run(stop)
 
 
-def _share_memory_pools() -> None:
-    """Keep glibc from giving each thread a pool of its own: what one thread frees another could not use."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _ARENAS)
-
-
 def main() -> None:
     """Entry point; ends with a sentence on standard error when a setting or a file is wrong."""
     try:
@@ -174,7 +166,7 @@ def main() -> None:
         logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
         logging.getLogger("alembic").setLevel(logging.WARNING)
         os.nice(_NICENESS)
-        _share_memory_pools()
+        memory.bound_pools()
         with sole_worker(settings.data_dir):
             serve(settings)
     except ServiceError as exc:

@@ -6,7 +6,6 @@ import ctypes
 import json
 import logging
 import multiprocessing
-import os
 import signal
 import sys
 import threading
@@ -18,9 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
-# Prepared code for every shape ever met would grow by hundreds of megabytes; read when the library is loaded.
-os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 import openvino as ov
 from tokenizers import Tokenizer
 
