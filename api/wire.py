@@ -7,7 +7,19 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.types import Answer, Citation, Document, Passage, Problem, Progress, Status, Timings, Turn
+from core.types import (
+    Answer,
+    Citation,
+    Document,
+    Interpretation,
+    Passage,
+    Problem,
+    Progress,
+    Status,
+    Timings,
+    Turn,
+    Verdict,
+)
 from retrieval.store.documents import CollectionSize, Listing
 from retrieval.store.passages import StoredPage
 
@@ -217,11 +229,32 @@ class TimingsOut(Out):
         return cls.model_validate(timings)
 
 
+class InterpretationOut(Out):
+    """The text that was searched for; `notice` is a Russian sentence when it is not the text that was sent."""
+
+    searched: str
+    notice: str | None
+
+    @classmethod
+    def of(cls, interpretation: Interpretation) -> Self:
+        """Build from the service's own type."""
+        return cls.model_validate(interpretation)
+
+
+class CheckOut(Out):
+    """A sentence of the model's and what the check made of it; what was dropped is not in the answer."""
+
+    sentence: str
+    verdict: Verdict
+    reason: str
+
+
 class SearchOut(Out):
     """What was found, best first."""
 
     passages: list[PassageOut]
     timings: SearchTimingsOut
+    interpretation: InterpretationOut
 
 
 class AnswerOut(Out):
@@ -232,6 +265,10 @@ class AnswerOut(Out):
     citations: list[CitationOut]
     model: str
     timings: TimingsOut
+    confidence: float
+    escalate: bool
+    checks: list[CheckOut]
+    interpretation: InterpretationOut | None
 
     @classmethod
     def of(cls, answer: Answer) -> Self:
@@ -243,6 +280,7 @@ class SourcesOut(Out):
     """The passages an answer is made from, sent before its text."""
 
     passages: list[PassageOut]
+    interpretation: InterpretationOut
 
 
 class QueuedOut(Out):

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from core.settings import Settings
-from core.types import Answer, Passage, Principal
+from core.types import Answer, Interpretation, Passage, Principal
 from generation.chain import Answerer, AnswerRequest
 from generation.language_model import LanguageModel
 from generation.model_choice import server_of
@@ -38,6 +38,7 @@ class Question:
 @dataclass(frozen=True, slots=True)
 class Found:
     passages: tuple[Passage, ...]
+    interpretation: Interpretation
 
 
 class ParagraphSearch:
@@ -54,7 +55,7 @@ class ParagraphSearch:
         del principal, collection
         near = np.argsort(-(self._vectors @ self._encoder.encode_queries([query])[0]))
         shown = (self._passages[i] for i in near if self._passages[i].id not in self.hidden)
-        return Found(tuple(passage for passage, _ in zip(shown, range(top_k), strict=False)))
+        return Found(tuple(passage for passage, _ in zip(shown, range(top_k), strict=False)), Interpretation(query))
 
 
 async def measure_xquad(settings: Settings, root: Path, number: int, seed: int) -> dict[str, Any]:

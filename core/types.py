@@ -148,8 +148,35 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
+class Interpretation:
+    """How a question was understood: the text that was searched for, and a Russian sentence when that text was mended."""
+
+    searched: str
+    notice: str | None = None
+
+
+class Verdict(StrEnum):
+    """What the check made of a sentence of the model's."""
+
+    SUPPORTED = "supported"
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A sentence of the model's and what the check said. `reason` is a word for programs, empty when supported."""
+
+    sentence: str
+    verdict: Verdict
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """What the service says, what it relied on, and what was found."""
+    """What the service says, what it relied on, and what was found.
+
+    `confidence` is the measured probability, 0..1, that the answer is right; `escalate` says that a person should look.
+    """
 
     answer: str
     refused: bool
@@ -157,3 +184,7 @@ class Answer:
     model: str
     timings: Timings
     passages: tuple[Passage, ...] = field(default=())
+    confidence: float = 0.0
+    escalate: bool = False
+    checks: tuple[Check, ...] = ()
+    interpretation: Interpretation | None = None

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
 
-from core.types import Answer, Citation, Passage, Principal, Timings
+from core.types import Answer, Citation, Interpretation, Passage, Principal, Timings
 from generation.citations import Statement
 from generation.events import AnswerEvent, Done, Sources, Token
 from generation.prompt import retrieval_query
@@ -28,6 +28,10 @@ class Found(Protocol):
     @property
     def passages(self) -> tuple[Passage, ...]:
         """Best first."""
+
+    @property
+    def interpretation(self) -> Interpretation:
+        """The query as it was understood."""
 
 
 class Search(Protocol):
@@ -73,7 +77,8 @@ class Answerer:
             top_k=request.top_k,
         )
         found = await asyncio.get_running_loop().run_in_executor(self._executor, call)
-        return Sources(tuple(found.passages), (self._clock() - asked_s) * 1000, asked_s)
+        search_ms = (self._clock() - asked_s) * 1000
+        return Sources(tuple(found.passages), search_ms, asked_s, found.interpretation)
 
     async def generate(self, request: AnswerRequest, sources: Sources) -> AsyncGenerator[Token | Done]:
         """Answer from `sources`. Closing this iterator breaks off the model at once.
@@ -95,7 +100,15 @@ class Answerer:
             yield Token(refusal)
         timings = Timings(sources.search_ms, watch.first_token_ms, watch.elapsed_ms())
         yield Done(
-            Answer("".join(texts), not citations, tuple(citations), self._writer.model, timings, sources.passages)
+            Answer(
+                answer="".join(texts),
+                refused=not citations,
+                citations=tuple(citations),
+                model=self._writer.model,
+                timings=timings,
+                passages=sources.passages,
+                interpretation=sources.interpretation,
+            )
         )
 
     async def stream(self, request: AnswerRequest) -> AsyncGenerator[AnswerEvent]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.types import Answer, Passage
+from core.types import Answer, Interpretation, Passage
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +14,7 @@ class Sources:
     passages: tuple[Passage, ...]
     search_ms: float
     asked_s: float
+    interpretation: Interpretation
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.types import Passage, Principal
+from core.types import Interpretation, Passage, Principal
 from retrieval.embedding.encoder import Encoder
 from retrieval.fusion import fuse
 from retrieval.index import Ids, Vectors, top
@@ -36,10 +36,11 @@ class SearchTimings:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """Passages, best first."""
+    """Passages, best first, and the query as it was understood."""
 
     passages: tuple[Passage, ...]
     timings: SearchTimings
+    interpretation: Interpretation
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class Searcher:
             best = self._ranked(self._candidates(snapshot, vector, matched, allowed), top_k)
             found = passages.show(conn, best, principal)
         timings = SearchTimings((embedded_s - started_s) * 1000, (time.perf_counter() - started_s) * 1000)
-        return SearchResult(tuple(found), timings)
+        return SearchResult(tuple(found), timings, Interpretation(query))
 
     def _candidates(
         self, snapshot: Snapshot, vector: Vectors, matched: Matches, allowed: frozenset[str] | None

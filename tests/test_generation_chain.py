@@ -12,7 +12,7 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from core.errors import InvalidRequest, Misconfigured, TryLater
-from core.types import Answer, Passage, Principal, Turn
+from core.types import Answer, Interpretation, Passage, Principal, Turn
 from generation.chain import Answerer, AnswerRequest
 from generation.events import Done, Sources, Token
 from generation.language_model import LanguageModel, ModelServer
@@ -36,6 +36,7 @@ ME = Principal("test")
 @dataclass(frozen=True)
 class Found:
     passages: tuple[Passage, ...]
+    interpretation: Interpretation
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ async def answering(model: ScriptedModel, passages: tuple[Passage, ...] = PASSAG
     language_model = LanguageModel(server)
 
     def search(query: str, *, principal: Principal, collection: str | None, top_k: int) -> Found:
-        return Found(passages)
+        return Found(passages, Interpretation(query))
 
     try:
         with ThreadPoolExecutor(1) as executor:

@@ -10,7 +10,7 @@ import pytest
 
 from core.errors import TryLater
 from core.settings import Settings
-from core.types import Answer, Passage, Principal
+from core.types import Answer, Interpretation, Passage, Principal
 from generation.chain import Answerer, AnswerRequest
 from generation.citations import Quote
 from generation.language_model import LanguageModel, ModelServer
@@ -31,6 +31,7 @@ PASSAGES = tuple(Passage(n, "a", "Положение.pdf", n + 1, None, text, 0,
 @dataclass(frozen=True)
 class Found:
     passages: tuple[Passage, ...]
+    interpretation: Interpretation
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ async def ask(url: str, question: str, encoder: Encoder) -> Answer:
     model = LanguageModel(ModelServer(url, "gemma3_270m", "quotes", context_tokens=4096, answer_max_tokens=200))
 
     def search(query: str, *, principal: Principal, collection: str | None, top_k: int) -> Found:
-        return Found(PASSAGES)
+        return Found(PASSAGES, Interpretation(query))
 
     try:
         with ThreadPoolExecutor(1) as executor:

@@ -17,7 +17,7 @@ from api.problems import problem_of
 from api.questions import QuestionEvent, answer_events, checked, whole_answer
 from api.streams import TurnStream
 from api.turns import Place, Turn
-from api.wire import AnswerOut, AskIn, FeedbackIn, PassageOut, QueuedOut, SourcesOut, TokenOut
+from api.wire import AnswerOut, AskIn, FeedbackIn, InterpretationOut, PassageOut, QueuedOut, SourcesOut, TokenOut
 from core.errors import ServiceError
 from core.types import Principal
 from generation.chain import AnswerRequest
@@ -85,7 +85,8 @@ def _named(event: QuestionEvent) -> tuple[str, BaseModel]:
     if isinstance(event, Place):
         return "queued", QueuedOut(position=event.position, eta_s=event.eta_s)
     if isinstance(event, Sources):
-        return "sources", SourcesOut(passages=[PassageOut.of(p) for p in event.passages])
+        shown = [PassageOut.of(p) for p in event.passages]
+        return "sources", SourcesOut(passages=shown, interpretation=InterpretationOut.of(event.interpretation))
     if isinstance(event, Token):
         return "token", TokenOut(text=event.text)
     return "done", AnswerOut.of(event.answer)

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 
 from api.dependencies import PartsDep, PrincipalDep
 from api.questions import checked
-from api.wire import PassageOut, SearchIn, SearchOut, SearchTimingsOut
+from api.wire import InterpretationOut, PassageOut, SearchIn, SearchOut, SearchTimingsOut
 
 router = APIRouter(prefix="/v1", tags=["questions"])
 
@@ -29,4 +29,5 @@ async def search(wanted: SearchIn, found: PartsDep, principal: PrincipalDep) -> 
     return SearchOut(
         passages=[PassageOut.of(passage) for passage in result.passages],
         timings=SearchTimingsOut(search_ms=result.timings.search_ms),
+        interpretation=InterpretationOut.of(result.interpretation),
     )
