@@ -12,12 +12,12 @@ from typing import Protocol
 
 from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
 
-from core.types import Answer, Citation, Interpretation, Passage, Principal, Timings
-from generation.citations import Statement
+from core.types import Answer, Interpretation, Passage, Principal, Timings
+from generation.draft import Draft
 from generation.events import AnswerEvent, Done, Sources, Token
 from generation.prompt import retrieval_query
-from generation.refusal import NO_DOCUMENTS, NOT_FOUND
 from generation.request import AnswerRequest
+from generation.statements import Statement, Written
 
 __all__ = ["AnswerRequest", "Answerer", "Found", "Search", "Writer"]
 
@@ -50,8 +50,11 @@ class Writer(Protocol):
 
     def write(
         self, request: AnswerRequest, passages: tuple[Passage, ...], heard: Callable[[], None]
-    ) -> AsyncGenerator[Statement]:
-        """Give checked statements as they come, none when the passages hold no answer; call `heard` at each token."""
+    ) -> AsyncGenerator[Written]:
+        """Give checked statements and what was held back, as they come; call `heard` at each token.
+
+        No statement means that the passages hold no answer.
+        """
 
 
 class Answerer:
@@ -86,30 +89,17 @@ class Answerer:
         Raises what `LanguageModel` raises when the model is down, at the first step or in the middle.
         """
         watch = _Watch(self._clock, sources.asked_s)
-        texts: list[str] = []
-        citations: list[Citation] = []
+        draft = Draft(sources)
         if sources.passages:
-            async with aclosing(self._writer.write(request, sources.passages, watch.heard)) as statements:
-                async for statement in statements:
-                    texts.append(statement.text)
-                    citations.extend(statement.citations)
-                    yield Token(statement.text)
-        if not texts:
-            refusal = NOT_FOUND if sources.passages else NO_DOCUMENTS
-            texts.append(refusal)
-            yield Token(refusal)
+            async with aclosing(self._writer.write(request, sources.passages, watch.heard)) as told:
+                async for written in told:
+                    draft.take(written)
+                    if isinstance(written, Statement):
+                        yield Token(written.text)
+        if draft.refusal:
+            yield Token(draft.refusal)
         timings = Timings(sources.search_ms, watch.first_token_ms, watch.elapsed_ms())
-        yield Done(
-            Answer(
-                answer="".join(texts),
-                refused=not citations,
-                citations=tuple(citations),
-                model=self._writer.model,
-                timings=timings,
-                passages=sources.passages,
-                interpretation=sources.interpretation,
-            )
-        )
+        yield Done(draft.answer(self._writer.model, timings), draft.retries)
 
     async def stream(self, request: AnswerRequest) -> AsyncGenerator[AnswerEvent]:
         """Search, then generate: one `Sources`, `Token`s, one `Done`."""

@@ -15,14 +15,6 @@ _MARK = re.compile(r"\s*[\[【](?:\s*\d{1,3}\s*[,;]?)+[\]】]")
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
-    """A piece of the answer, its `[n]` included, and the citations that it is the first to use."""
-
-    text: str
-    citations: tuple[Citation, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Quote:
     """Words of a passage: `passage.text[start:end]`."""
 

@@ -26,9 +26,10 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The whole answer; its text is the tokens before it, joined."""
+    """The whole answer; its text is the tokens before it, joined. `retries`: how often the model began anew."""
 
     answer: Answer
+    retries: int = 0
 
 
 AnswerEvent = Sources | Token | Done

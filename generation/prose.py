@@ -7,12 +7,13 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from core.types import Passage
-from generation.citations import Numbering, Statement, marked_numbers, with_marks, without_marks
+from generation.citations import Numbering, marked_numbers, with_marks, without_marks
 from generation.gate import Said, SentenceGate
 from generation.language_model import LanguageModel
 from generation.prompt import Parts, Prompt, build, estimate_tokens, fit
 from generation.refusal import is_refusal
 from generation.request import AnswerRequest
+from generation.statements import Statement
 from generation.support import Evidence
 
 _LIST_MARK = re.compile(r"\s*(?:\d{1,2}[.)]|[-*•–—])\s+")

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.types import Passage
-from generation.citations import Numbering, Quote, Statement, shorten, without_marks
+from generation.citations import Numbering, Quote, shorten, without_marks
 from generation.language_model import LanguageModel
 from generation.prompt import estimate_tokens, retrieval_query, stable_order, title
 from generation.request import AnswerRequest
+from generation.statements import Statement
 from generation.support import place_of
 from retrieval.embedding.encoder import Encoder
 from retrieval.sentences import split_sentences
@@ -101,7 +102,9 @@ class QuotesWriter:
             numbers, citations = numbering.cite([candidate.quote for candidate in candidates])
             introduction = " Также сказано" if position else "В документе сказано"
             marks = "".join(f"[{number}]" for number in numbers)
-            yield Statement(f"{introduction}: «{shown(candidates[0].quote.text)}» {marks}.", citations)
+            yield Statement(
+                f"{introduction}: «{shown(candidates[0].quote.text)}» {marks}.", citations, candidates[0].confidence
+            )
 
 
 def readable(passages: Sequence[Passage], question: str, context_tokens: int) -> Sequence[Passage]:
