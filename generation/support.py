@@ -12,7 +12,7 @@ from generation.prompt import title
 from retrieval.sentences import split_sentences
 from retrieval.stems import stem_text
 
-# Measured by `python -m benchmarks.answers --support` on statements made of XQuAD questions and answers.
+# Measured by `python -m evaluation.answers --support` on statements made of XQuAD questions and answers.
 MIN_COVERAGE = 0.5
 _PAIR_GAIN = 0.15  # a second sentence is quoted when it covers this much more
 

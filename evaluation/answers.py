@@ -1,6 +1,6 @@
 """How good the answers are: right pages and verbatim quotes over real documents, and XQuAD's questions.
 
-`python -m benchmarks.answers --api URL` asks a running service that has the documents of tests/data/questions.jsonl;
+`python -m evaluation.answers --api URL` asks a running service that has the documents of tests/data/questions.jsonl;
 `--xquad N` asks N questions of XQuAD's `dev` articles in process, with the model server of the settings, each three
 times: with its paragraph in the collection, without it, and with other articles' paragraphs only. `--support` measures
 the check that a sentence of a written answer must pass.
@@ -22,9 +22,9 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.xquad_answers import measure_xquad
-from benchmarks.xquad_support import measure_support
 from core.settings import load_settings
+from evaluation.xquad_answers import measure_xquad
+from evaluation.xquad_support import measure_support
 
 ROOT = Path(__file__).resolve().parent.parent
 QUESTIONS = ROOT / "tests" / "data" / "questions.jsonl"

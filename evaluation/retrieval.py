@@ -1,6 +1,6 @@
 """Measures how often the right document is found: by words alone, by meaning alone, and by both as the service does.
 
-`python -m benchmarks.retrieval --data ../shared/data` builds a real base, asks every question and prints one table.
+`python -m evaluation.retrieval --data ../shared/data` builds a real base, asks every question and prints one table.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TextIO
 
-from benchmarks.retrieval_sets import Piece, Question, QuestionSet, Source, load_kb, load_xquad
 from core.settings import Settings, load_settings
 from core.types import Principal
+from evaluation.retrieval_sets import Piece, Question, QuestionSet, Source, load_kb, load_xquad
 from ingest.pipeline import vector_key
 from retrieval.embedding.encoder import Encoder, make_encoder
 from retrieval.searcher import Searcher
