@@ -11,7 +11,6 @@ import os
 import random
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -20,20 +19,12 @@ from typing import TextIO
 
 from core.settings import Settings, load_settings
 from core.types import Principal
-from evaluation.retrieval_sets import Piece, Question, QuestionSet, Source, load_kb, load_xquad
-from ingest.pipeline import vector_key
+from evaluation.base import open_base
+from evaluation.retrieval_sets import Question, QuestionSet, load_kb, load_xquad
 from retrieval.embedding.encoder import Encoder, make_encoder
 from retrieval.searcher import Searcher
-from retrieval.stems import stem_text
-from retrieval.store import documents, jobs, passages, vectors
-from retrieval.store.database import Database
-from retrieval.store.documents import Upload
-from retrieval.store.passages import Ingested, NewPage, NewPassage, Vector
-from retrieval.vector_index import VectorIndex
 
-EVERYONE = Principal("benchmark")
 DEPTH = 100  # passages looked at, so that ten files are among them
-BATCH = 64  # documents embedded together
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,65 +49,21 @@ def measure(ranks: Sequence[int | None]) -> Quality:
 
 def rank_of(question: Question, searcher: Searcher, collections: frozenset[str]) -> int | None:
     """Return the place of the right document among those found; the best passage counts for its document."""
-    asking = Principal("benchmark", collections - question.hidden)
+    asking = Principal("evaluation", collections - question.hidden)
     found = searcher.search(question.text, principal=asking, collection=None, top_k=DEPTH).passages
     names = list(dict.fromkeys(passage.document for passage in found))
     return names.index(question.answer) + 1 if question.answer in names else None
 
 
-def fill(database: Database, sources: Sequence[Source], encoder: Encoder) -> None:
-    """Store all documents as the worker would, with vectors and stems."""
-    with database.write() as conn:
-        vectors.set_fingerprint(conn, encoder.fingerprint)
-    started_s = time.monotonic()
-    for at in range(0, len(sources), BATCH):
-        part = sources[at : at + BATCH]
-        rows = iter(encoder.encode_passages([piece.embedded for source in part for piece in source.pieces]))
-        for number, source in enumerate(part, start=at):
-            made = tuple(_passage(source, piece, next(rows), encoder.fingerprint) for piece in source.pieces)
-            _store(database, source, number, made)
-        _say(f"\r{at + len(part)} of {len(sources)} documents, {time.monotonic() - started_s:.0f} s ", sys.stderr)
-    _say("\n", sys.stderr)
-
-
-def _passage(source: Source, piece: Piece, vector: Vector, fingerprint: str) -> NewPassage:
-    return NewPassage(
-        page_position=0,
-        section=piece.section,
-        text=source.text[piece.start : piece.end],
-        start=piece.start,
-        end=piece.end,
-        vector_key=vector_key(fingerprint, piece.embedded),
-        vector=vector,
-        stems=" ".join(stem_text(piece.embedded)),
-    )
-
-
-def _store(database: Database, source: Source, number: int, made: tuple[NewPassage, ...]) -> None:
-    upload = Upload(source.name, source.collection, "text/plain", len(source.text), f"{number:064x}", False)
-    now = float(number)
-    with database.write() as conn:
-        document = documents.add(conn, upload, EVERYONE, now=now)
-        jobs.lease(conn, jobs.Lease("benchmark", now + 60), limit=1, now=now)
-        ingested = Ingested(document.id, "text/plain", (NewPage(None, source.text),), made)
-        passages.commit(conn, ingested, "benchmark", now=now)
-
-
-def compare(base: Path, asked: QuestionSet, encoder: Encoder, weights: dict[str, float]) -> dict[str, Quality]:
-    """Measure each weight of meaning on one base in the folder `base`, filled first if it is not there yet."""
-    is_filled = (base / "filled").exists()
-    database = Database(f"sqlite:///{base / 'base.db'}")
-    database.migrate()
-    if not is_filled:
-        fill(database, asked.sources, encoder)
-        (base / "filled").touch()
+def compare(folder: Path, asked: QuestionSet, encoder: Encoder, weights: dict[str, float]) -> dict[str, Quality]:
+    """Measure each weight of meaning on one base in `folder`, filled first if it is not there yet."""
+    base = open_base(folder, asked.sources, encoder, _show_filled)
     collections = frozenset(source.collection for source in asked.sources)
-    index = VectorIndex(base / "index")
     measured = {}
     for name, weight in weights.items():
-        searcher = Searcher(database, encoder, index, dense_weight=weight)
+        searcher = base.searcher(encoder, dense_weight=weight)
         measured[name] = measure([rank_of(question, searcher, collections) for question in asked.questions])
-    database.close()
+    base.close()
     return measured
 
 
@@ -143,9 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name in asked.sets:
         chosen = _sampled(_load(name, asked.data, settings), asked.limit, asked.seed)
         with tempfile.TemporaryDirectory() as fresh:
-            base = asked.keep / name if asked.keep else Path(fresh)
-            base.mkdir(parents=True, exist_ok=True)
-            measured = compare(base, chosen, encoder, weights)
+            folder = asked.keep / name if asked.keep else Path(fresh)
+            measured = compare(folder, chosen, encoder, weights)
         report[name] = {"questions": len(chosen.questions)} | {way: asdict(q) for way, q in measured.items()}
         _show(chosen, measured)
     asked.json.write_text(json.dumps(report, ensure_ascii=False, indent=1), encoding="utf-8")
@@ -177,6 +123,10 @@ def _show(asked: QuestionSet, measured: dict[str, Quality]) -> None:
     _say(f"{'':10}{'hit@1':>8}{'hit@5':>8}{'MRR@10':>8}\n")
     for way, quality in measured.items():
         _say(f"{way:10}{quality.hit_1:8}{quality.hit_5:8}{quality.mrr_10:8}\n")
+
+
+def _show_filled(done: int, total: int) -> None:
+    _say(f"\r{done} of {total} documents{'' if done < total else chr(10)}", sys.stderr)
 
 
 def _say(text: str, stream: TextIO = sys.stdout) -> None:
