@@ -1,0 +1,76 @@
+"""A GGUF's own weights as a PyTorch model with LoRA on every projection. The only module that imports transformers and peft."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from peft import LoraConfig, get_peft_model
+from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
+from torch import Tensor, nn
+from transformers import AutoModelForCausalLM
+
+from training.packing import Packed
+
+PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+@dataclass(frozen=True, slots=True)
+class Lora:
+    """Shape of the adapter: W + alpha / rank · B · A in every projection of every layer."""
+
+    rank: int = 32
+    alpha: int = 32
+    dropout: float = 0.05
+
+
+class Student:
+    """The model being taught: the base frozen as llama.cpp sees it (dequantised), the adapter free."""
+
+    def __init__(self, gguf: Path, lora: Lora, device: str) -> None:
+        base = AutoModelForCausalLM.from_pretrained(str(gguf.parent), gguf_file=gguf.name, dtype=torch.float32)
+        config = LoraConfig(
+            r=lora.rank,
+            lora_alpha=lora.alpha,
+            lora_dropout=lora.dropout,
+            target_modules=list(PROJECTIONS),
+            task_type="CAUSAL_LM",
+        )
+        self.lora = lora
+        self.window = int(base.config.sliding_window or base.config.max_position_embeddings)
+        self._device = device
+        self._model = get_peft_model(base, config).to(device)
+        self._causal = self._model.base_model.model
+
+    def parameters(self) -> list[nn.Parameter]:
+        """The adapter's matrices, the only ones that learn."""
+        return [parameter for parameter in self._model.parameters() if parameter.requires_grad]
+
+    def loss(self, packed: Packed) -> Tensor:
+        """Mean cross-entropy of the answers' tokens, in nats; the vocabulary is scored at those tokens alone."""
+        there = {
+            "full_attention": packed.full.to(self._device),
+            "sliding_attention": packed.sliding.to(self._device),
+        }
+        hidden = self._causal.model(
+            input_ids=packed.ids.to(self._device),
+            position_ids=packed.positions.to(self._device),
+            attention_mask=there,
+            use_cache=False,
+        ).last_hidden_state
+        scores = self._causal.lm_head(hidden[0, packed.predicting.to(self._device)])
+        losses = nn.functional.cross_entropy(scores, packed.labels.to(self._device), reduction="none")
+        return (losses * packed.weights.to(self._device)).sum()
+
+    def train(self, *, is_training: bool = True) -> None:
+        """Switch dropout on or off."""
+        self._model.train(is_training)
+
+    def adapter(self) -> dict[str, Tensor]:
+        """The adapter's matrices by peft's names, on the CPU."""
+        return {name: value.detach().cpu() for name, value in get_peft_model_state_dict(self._model).items()}
+
+    def load_adapter(self, matrices: dict[str, Tensor]) -> None:
+        """Take over the matrices that `adapter` gave."""
+        set_peft_model_state_dict(self._model, matrices)
