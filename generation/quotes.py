@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from core.types import Passage
 from generation.citations import Numbering, Quote, shorten, without_marks
 from generation.language_model import LanguageModel
+from generation.marks import harmless, harmless_line
 from generation.prompt import estimate_tokens, retrieval_query, stable_order, title
 from generation.request import AnswerRequest
 from generation.statements import Statement
@@ -122,8 +123,8 @@ def shown(quote: str) -> str:
 
 def completion_prompt(passages: Sequence[Passage], question: str) -> str:
     """Examples, the passages in a stable order, the question last: a base model goes on with answer and quotation."""
-    listed = "\n\n".join(f"{title(passage)}\n{passage.text}" for passage in stable_order(passages))
-    return f"{_EXAMPLES}{listed}\n\nВопрос: {question}\nОтвет:"
+    listed = "\n\n".join(f"{harmless_line(title(p))}\n{harmless(p.text)}" for p in stable_order(passages))
+    return f"{_EXAMPLES}{listed}\n\nВопрос: {harmless(question)}\nОтвет:"
 
 
 def choose(ranked: Sequence[Candidate]) -> tuple[tuple[Candidate, ...], ...]:

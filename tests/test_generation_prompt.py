@@ -52,7 +52,7 @@ def test_the_worst_passages_go_first_then_the_oldest_turns():
     assert fit(parts, counts, 10) == Parts("Что?", parts.passages[:1])
 
 
-@pytest.mark.parametrize("room", [700, 1500, 3000])
+@pytest.mark.parametrize("room", [800, 1500, 3000])
 def test_what_fits_by_the_estimate_fits(room):
     parts = Parts(
         "Что?", tuple(passage(n, text="Слово за слово. " * 60) for n in range(1, 7)), (Turn("Да?", "Нет."),) * 3
