@@ -127,6 +127,16 @@ class LlamaVocabulary:
                     yield text, token
 
 
+def load_vocabulary(path: Path) -> LlamaVocabulary:
+    """The tokenizer of a model file without its weights. Raises `Misconfigured` when llama.cpp cannot read the file."""
+    llama_cpp.llama_log_set(_forward_log, ctypes.c_void_p(0))
+    try:
+        return LlamaVocabulary(llama_cpp.Llama(str(path), vocab_only=True, verbose=False))
+    except (ValueError, RuntimeError, OSError, AssertionError, TemplateError) as exc:
+        detail = f"llama.cpp не смог прочитать словарь из {path}: файл повреждён. Проверьте: znayka models verify."
+        raise Misconfigured("model_unloadable", detail) from exc
+
+
 class Engine:
     """Owns one `Llama`: call `generate` from one thread at a time; `vocabulary` and `count` from any."""
 
