@@ -84,6 +84,54 @@ def doctor() -> None:
         sys.exit(1)
 
 
+@app.command()
+def evaluate(
+    sets: Annotated[str, typer.Option(help="Наборы через запятую.")] = "xquad,kb,injection,english",
+    pairs: Annotated[
+        Path | None,
+        typer.Option(
+            help="Вместо наборов — свои вопросы с ответами (CSV, XLSX, JSONL) по своей базе.", show_default=False
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=0, help="Столько вопросов каждого вида; 0 — все.")] = 0,
+    against: Annotated[
+        Path | None, typer.Option(help="Прежний run.json: показать, что изменилось.", show_default=False)
+    ] = None,
+    compare: Annotated[
+        tuple[str, str] | None, typer.Option(help="Две модели рядом; первую сравнивают со второй.", show_default=False)
+    ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(
+            help="Малый опорный набор; код возврата 1, если стало хуже больше, чем на интервал.", show_default=False
+        ),
+    ] = None,
+    write_baseline: Annotated[bool, typer.Option("--write-baseline", help="Записать опорные показатели.")] = False,
+    output: Annotated[Path, typer.Option(help="Папка для отчёта.")] = Path("data/evaluation"),
+    data: Annotated[Path, typer.Option(help="Папка с данными наборов.")] = Path("../shared/data"),
+    seed: Annotated[int, typer.Option(help="Выбирает вопросы и повторяет интервалы.")] = 7,
+    collection: CollectionOption = "",
+) -> None:
+    """Измерить поиск, ответы, отказы, ссылки, язык и стойкость к чужим указаниям. Код возврата 1: хуже опорного."""
+    from cli.evaluating import Wanted
+    from cli.evaluating import evaluate as evaluate_model
+    from evaluation.cases import Plan
+
+    wanted = Wanted(
+        plan=Plan(tuple(sets.replace(",", " ").split()), seed, limit or None),
+        data=data,
+        output=output,
+        pairs=pairs,
+        collection=collection or None,
+        against=against,
+        compared=compare,
+        baseline=baseline,
+        writes_baseline=write_baseline,
+    )
+    if not evaluate_model(_settings(), wanted):
+        sys.exit(1)
+
+
 def main() -> None:
     """Run the command named on the command line; an error of ours is one sentence and exit code 1."""
     with one_sentence():

@@ -1,9 +1,14 @@
-"""How well the check of a sentence tells statements that a paragraph supports from those it does not."""
+"""How well the check of a sentence tells statements that a paragraph supports from those it does not.
+
+`python -m evaluation.xquad_support FOLDER` prints the shares; FOLDER holds `xquad`.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,13 +33,13 @@ class Case:
     neighbour: Passage
 
 
-def measure_support(root: Path) -> dict[str, Any]:
+def measure_support(data: Path) -> dict[str, Any]:
     """Share let through, by the share of words asked for, over XQuAD's `train` questions.
 
     A statement is a question with its answer in the place of the question word, a rough paraphrase of its paragraph.
     `right`: against its own paragraph; `neighbour`: against the next one of the same article.
     """
-    cases = list(_cases(root.parent / "shared" / "data" / "xquad"))
+    cases = list(_cases(data / "xquad"))
     figures: dict[str, Any] = {"statements": len(cases)}
     for threshold in THRESHOLDS:
         for kind, against in (("right", [c.right for c in cases]), ("neighbour", [c.neighbour for c in cases])):
@@ -66,3 +71,15 @@ def _statement(qa: dict[str, Any]) -> str:
     answer = qa["answers"][0]["text"]
     question, found = _QUESTION_WORDS.subn(lambda _: answer, qa["question"].rstrip("? "), count=1)
     return f"{question}." if found else f"{question} — {answer}."
+
+
+def main() -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path, help="folder with xquad/")
+    figures = measure_support(parser.parse_args().data)
+    sys.stdout.write("".join(f"{name:28}{value}\n" for name, value in figures.items()))
+
+
+if __name__ == "__main__":
+    main()

@@ -25,8 +25,13 @@ def read(path: Path, limits: Limits, _on_progress: OnProgress) -> ParsedDocument
     source = decode(path.read_bytes()).replace("\x00", "")
     csv.field_size_limit(limits.output_chars)
     text = PageText()
-    text.table(_rows(source, _delimiter(source)))
+    text.table(table_rows(source))
     return ParsedDocument(CSV, (text.page(None),))
+
+
+def table_rows(source: str) -> Iterator[list[str]]:
+    """The rows of a table in text, empty ones included, so that they count as a person counts them."""
+    return _rows(source, _delimiter(source))
 
 
 def _rows(source: str, delimiter: str) -> Iterator[list[str]]:

@@ -40,7 +40,23 @@ def read(path: Path, limits: Limits, on_progress: OnProgress) -> ParsedDocument:
     return ParsedDocument(XLSX, tuple(pages))
 
 
+def first_sheet(path: Path, limits: Limits) -> list[list[str]]:
+    """The rows of the first sheet, empty ones included up to the last that is not, so that they keep their numbers."""
+    with Package(path, limits, _KIND):
+        pass
+    try:
+        with path.open("rb") as file:
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+            return list(_every_row(book.worksheets[0], limits)) if book.worksheets else []
+    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, TypeError, SyntaxError) as exc:
+        raise damaged(_KIND) from exc
+
+
 def _rows(sheet: Any, limits: Limits) -> Iterator[list[str]]:
+    return (row for row in _every_row(sheet, limits) if any(row))
+
+
+def _every_row(sheet: Any, limits: Limits) -> Iterator[list[str]]:
     """Rows as they are written: the size that the file declares is often wrong, and may be a million blanks."""
     sheet.reset_dimensions()
     chars = 0
@@ -49,5 +65,4 @@ def _rows(sheet: Any, limits: Limits) -> Iterator[list[str]]:
         chars += sum(map(len, row))
         if chars > limits.output_chars:
             raise too_much_text(limits)
-        if any(row):
-            yield row
+        yield row

@@ -1,0 +1,191 @@
+"""`znayka evaluate`: measures, shows, keeps and compares; starts the model's process when none runs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from cli.console import say
+from cli.parts import service_parts
+from cli.supervisor import Supervisor
+from core.errors import TryLater
+from core.settings import Settings
+from evaluation.cases import SEARCHED, SMALL_PLAN, Plan
+from evaluation.comparison import Comparison, compare, drops
+from evaluation.page import write_page
+from evaluation.pairs import read_pairs
+from evaluation.report import Report, load, save
+from evaluation.session import Session
+from evaluation.table import comparison_table, drops_table, figures_table, tallies_table
+from evaluation.tracking import track
+from generation.model_choice import server_of
+from ingest.limits import Limits
+from retrieval.embedding.encoder import make_encoder
+
+BASELINE = Path("evaluation/baseline.json")
+START_S = 180.0
+POLL_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the command line asked for. `compared` are two models of the catalogue."""
+
+    plan: Plan
+    data: Path
+    output: Path
+    pairs: Path | None = None
+    collection: str | None = None
+    against: Path | None = None
+    compared: tuple[str, str] | None = None
+    baseline: Path | None = None
+    writes_baseline: bool = False
+
+
+def evaluate(settings: Settings, wanted: Wanted) -> bool:
+    """Measure what is wanted, show and keep it; False when a figure fell below the baseline."""
+    if wanted.compared:
+        before, report = _two_models(settings, wanted, wanted.compared)
+    elif wanted.writes_baseline:
+        before, report = None, _measured(settings, replace(wanted, plan=SMALL_PLAN))
+        _write_baseline(report, wanted.baseline or BASELINE)
+    elif wanted.baseline:
+        return _holds_baseline(settings, wanted, load(wanted.baseline))
+    else:
+        before = load(wanted.against) if wanted.against else None
+        report = _measured(settings, wanted)
+    _present(report, compare(before, report) if before else None, wanted.output)
+    return True
+
+
+def _two_models(settings: Settings, wanted: Wanted, models: tuple[str, str]) -> tuple[Report, Report]:
+    """Ask both the same questions; what is searched does not depend on the model."""
+    plan = replace(wanted.plan, limits=dict.fromkeys(SEARCHED, 0))
+    reports = []
+    for name in models:
+        say(f"Модель {name}")
+        chosen = settings.model_copy(update={"model": name})
+        reports.append(_measured(chosen, replace(wanted, plan=plan)))
+        save(reports[-1], wanted.output / f"run-{name.replace(':', '-')}.json")
+    return reports[0], reports[1]
+
+
+def _holds_baseline(settings: Settings, wanted: Wanted, baseline: Report) -> bool:
+    """Ask the baseline's own questions and compare with its intervals."""
+    report = _measured(settings, replace(wanted, plan=baseline.plan))
+    _present(report, None, wanted.output)
+    fallen = drops(baseline, report)
+    if fallen:
+        Console().print(drops_table(fallen))
+    else:
+        say("Не хуже опорных показателей.")
+    return not fallen
+
+
+def _write_baseline(report: Report, path: Path) -> None:
+    """Keep the figures without the questions, which belong to the data."""
+    save(replace(report, questions=()), path)
+    say(f"Опорные показатели записаны: {path}")
+
+
+def _measured(settings: Settings, wanted: Wanted) -> Report:
+    pairs = read_pairs(wanted.pairs, Limits.of(settings)) if wanted.pairs else ()
+    encoder = make_encoder(
+        settings.embedding_model,
+        backend=settings.embedding_backend,
+        cache_dir=settings.cache_dir,
+        threads=settings.embedding_threads or os.cpu_count() or 1,
+    )
+    with model_process(settings) as served, _progress() as bar:
+        session = Session(served, encoder, bar)
+        if pairs:
+            return asyncio.run(session.measure_pairs(pairs, wanted.collection, wanted.plan.seed))
+        return asyncio.run(session.measure(wanted.plan, wanted.data))
+
+
+@contextmanager
+def model_process(settings: Settings) -> Iterator[Settings]:
+    """Settings whose model server answers: the running one when it serves the chosen model, else one of our own.
+
+    Raises `TryLater` when the model does not come up, `Misconfigured` when it crashes.
+    """
+    if settings.llm_url or _serves(settings):
+        yield settings
+        return
+    own = settings.model_copy(update={"llm_host": "127.0.0.1", "llm_port": _free_port()})
+    supervisor = Supervisor(log_dir=settings.data_dir / "logs" / "evaluate", env=_environment(own), say=say)
+    try:
+        supervisor.start([part for part in service_parts(own) if part.name == "llm"])
+        _wait(supervisor)
+        yield own
+    finally:
+        supervisor.stop()
+
+
+def _serves(settings: Settings) -> bool:
+    try:
+        listed = httpx.get(f"{settings.model_url}/models", timeout=2.0, trust_env=False)
+        return listed.is_success and server_of(settings).name in {model["id"] for model in listed.json()["data"]}
+    except (httpx.HTTPError, ValueError, KeyError):
+        return False
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    chosen = {"MODEL": settings.model, "LLM_HOST": settings.llm_host, "LLM_PORT": f"{settings.llm_port}"}
+    return dict(os.environ) | {f"ZNAYKA_{name}": value for name, value in chosen.items()}
+
+
+def _wait(supervisor: Supervisor) -> None:
+    deadline = time.monotonic() + START_S
+    while supervisor.waiting_for():
+        if time.monotonic() > deadline:
+            raise TryLater("model_slow", "Модель не загрузилась за три минуты. Повторите позже.", retry_after_s=60)
+        time.sleep(POLL_S)
+        supervisor.watch()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+class _Bars:
+    """A line for each stage, with the time that is left."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {}
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        if stage not in self._tasks:
+            self._tasks[stage] = self._progress.add_task(stage, total=total)
+        self._progress.update(self._tasks[stage], completed=done)
+
+
+@contextmanager
+def _progress() -> Iterator[_Bars]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        yield _Bars(progress)
+
+
+def _present(report: Report, comparison: Comparison | None, folder: Path) -> None:
+    save(report, folder / "run.json")
+    write_page(report, comparison, folder / "report.html")
+    console = Console()
+    console.print(figures_table(report, comparison))
+    if comparison:
+        console.print(comparison_table(comparison))
+        console.print(tallies_table(comparison))
+    tracked = ", записан в MLflow" if track(report, folder) else ""
+    say(f"Отчёт: {folder / 'report.html'}, данные: {folder / 'run.json'}{tracked}")

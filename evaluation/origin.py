@@ -1,0 +1,69 @@
+"""What a run is measured on, so that its figures can be had again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+
+from core.settings import Settings
+from evaluation.report import Origin
+from generation.catalogue import load_catalogue
+from generation.hub import chosen
+from generation.language_model import ModelServer
+from retrieval.embedding.encoder import Encoder
+
+_PACKAGES = (
+    "znayka",
+    "llama-cpp-python",
+    "langchain-openai",
+    "openvino",
+    "sentence-transformers",
+    "faiss-cpu",
+    "PyStemmer",
+    "numpy",
+    "scipy",
+)
+_SETTINGS = (
+    "embedding_model",
+    "embedding_backend",
+    "passage_max_chars",
+    "passage_overlap_chars",
+    "top_k",
+    "dense_weight",
+    "llm_context_tokens",
+    "answer_max_tokens",
+    "answer_temperature",
+)
+
+
+def origin_of(settings: Settings, server: ModelServer, encoder: Encoder) -> Origin:
+    """Describe this moment, these settings and the model that they choose."""
+    return Origin(
+        measured_at=datetime.now(UTC).replace(microsecond=0),
+        model=server.name,
+        encoder=encoder.name,
+        encoder_fingerprint=encoder.fingerprint,
+        versions=_versions(),
+        settings={name: str(getattr(settings, name)) for name in _SETTINGS},
+        load_average=round(os.getloadavg()[0], 2),
+        model_details={"answers": server.answers} if settings.llm_url else _details(settings),
+    )
+
+
+def _details(settings: Settings) -> Mapping[str, str]:
+    """The catalogue's entry, whatever it holds: the adapter's file and hash, where there is one, are in it."""
+    entry = asdict(load_catalogue().find(chosen(settings)))
+    return {name: str(value) for name, value in entry.items() if isinstance(value, str | int) and value}
+
+
+def _versions() -> Mapping[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
