@@ -17,6 +17,8 @@ import psutil
 from jinja2 import TemplateError
 
 from core.errors import InvalidRequest, Misconfigured, TryLater
+from generation.constraint import Constraint, masking
+from generation.likelihoods import Choice, Likelihoods
 from generation.tokens import Special, TextStream
 
 # libgomp reads this when llama.cpp loads it. By default threads spin for milliseconds at every barrier: beside
@@ -42,7 +44,11 @@ def _forward_log(level: int, text: bytes, _user_data: Any) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How to choose tokens. `temperature` 0 takes the likeliest; `seed` None differs each time."""
+    """How to choose tokens. `temperature` 0 takes the likeliest; `seed` None differs each time.
+
+    `constraint` serves one answer: it follows the tokens as they are chosen. `alternatives` is how many of the likeliest
+    tokens to report at each step, before any constraint; None reports nothing.
+    """
 
     max_tokens: int
     temperature: float = 0.0
@@ -51,6 +57,8 @@ class Sampling:
     repeat_penalty: float = 1.0
     stop: tuple[str, ...] = ()
     seed: int | None = None
+    constraint: Constraint | None = None
+    alternatives: int | None = None
 
 
 @dataclass(slots=True)
@@ -205,7 +213,9 @@ class Generation:
         self._prompt = prompt
         self._sampling = sampling
         self._is_cancelled = is_cancelled
+        self._likelihoods = None if sampling.alternatives is None else Likelihoods(sampling.alternatives)
         self.timings = Timings(len(prompt), reused_tokens=0)
+        self.choices: list[Choice] = []  # a token each, when alternatives were asked for
 
     def __iter__(self) -> Iterator[str]:
         """Yield text as it becomes certain. Raises `TryLater` when llama.cpp fails."""
@@ -230,6 +240,10 @@ class Generation:
                 if self._is_cancelled():
                     self.timings.finish_reason = "cancelled"
                     return
+                if self._sampling.constraint:
+                    self._sampling.constraint.advance(token)
+                if self._likelihoods:
+                    self.choices.append(self._likelihoods.of(token))
                 if self._vocabulary.ends_turn(token):
                     self.timings.finish_reason = "stop"
                     return
@@ -249,6 +263,7 @@ class Generation:
             top_p=sampling.top_p,
             min_p=0.0,
             repeat_penalty=sampling.repeat_penalty,
+            logits_processor=self._processors(),
         )
         started = time.perf_counter()
         first = self._prefill(tokens)
@@ -267,6 +282,11 @@ class Generation:
             self.timings.completion_tokens += 1
             self.timings.decode_ms = (time.perf_counter() - decoding) * 1000
             yield token
+
+    def _processors(self) -> llama_cpp.LogitsProcessorList | None:
+        constraint = self._sampling.constraint
+        found = [self._likelihoods.note] if self._likelihoods else []
+        return llama_cpp.LogitsProcessorList([*found, *([masking(constraint)] if constraint else [])]) or None
 
     def _prefill(self, tokens: Iterator[int]) -> int | None:
         """The first token, or None when cancelled: reading a long prompt takes up to minutes.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -13,6 +14,7 @@ from core.errors import ServiceError
 from generation.catalogue import SamplingDefaults
 from generation.engine import Sampling, Timings
 from generation.formats import Message, Role
+from generation.likelihoods import Choice
 
 DEFAULT_MAX_TOKENS = 512
 TEXT_MAX_CHARS = 2_000_000
@@ -24,6 +26,36 @@ class StreamOptions(BaseModel):
     """What a stream carries beside text."""
 
     include_usage: bool = False
+
+
+class JsonSchemaIn(BaseModel):
+    """A schema as OpenAI names it; `name` and `strict` are taken and change nothing: every answer is held strictly."""
+
+    model_config = ConfigDict(extra="ignore", populate_by_name=True)
+
+    schema_: dict[str, Any] = Field(alias="schema")
+
+
+class JsonSchemaFormat(BaseModel):
+    """`{"type": "json_schema", "json_schema": {"schema": {…}}}`: the answer is JSON of this schema."""
+
+    type: Literal["json_schema"]
+    json_schema: JsonSchemaIn
+
+
+class JsonObjectFormat(BaseModel):
+    """`{"type": "json_object"}`: the answer is some JSON object."""
+
+    type: Literal["json_object"]
+
+
+class TextFormat(BaseModel):
+    """`{"type": "text"}`: the answer is text, as without any format."""
+
+    type: Literal["text"]
+
+
+ResponseFormat = Annotated[JsonSchemaFormat | JsonObjectFormat | TextFormat, Field(discriminator="type")]
 
 
 class SamplingRequest(BaseModel):
@@ -46,6 +78,17 @@ class SamplingRequest(BaseModel):
     repeat_penalty: float | None = Field(None, gt=0, le=2)
     stop: str | list[str] | None = None
     seed: int | None = None
+    response_format: ResponseFormat | None = None
+
+    @property
+    def json_schema(self) -> dict[str, Any] | None:
+        """The schema that the answer must have, if it must be JSON at all."""
+        match self.response_format:
+            case JsonSchemaFormat(json_schema=wanted):
+                return wanted.schema_
+            case JsonObjectFormat():
+                return {"type": "object"}
+        return None
 
     def sampling(self, defaults: SamplingDefaults, stop: tuple[str, ...] = ()) -> Sampling:
         """What was asked for, the model's defaults where nothing was."""
@@ -95,9 +138,14 @@ class ChatRequest(SamplingRequest):
 
 
 class CompletionRequest(SamplingRequest):
-    """`POST /v1/completions`: the prompt is text, in which no marker becomes a control token."""
+    """`POST /v1/completions`: the prompt is text, in which no marker becomes a control token.
+
+    `guided_grammar` is vLLM's name: a grammar in llguidance's dialect of Lark that the answer must follow.
+    """
 
     prompt: Text
+    logprobs: int | None = Field(None, ge=0, le=20)
+    guided_grammar: Text | None = None
 
 
 class TokenizeRequest(BaseModel):
@@ -132,10 +180,10 @@ class Reply:
         """The event after the last, with counts only."""
         return {**self._head("chat.completion.chunk"), "choices": [], **_counts(timings)}
 
-    def whole(self, text: str, timings: Timings) -> dict[str, Any]:
+    def whole(self, text: str, timings: Timings, logprobs: dict[str, Any] | None = None) -> dict[str, Any]:
         """The answer of a request that does not stream."""
         said = {"message": {"role": "assistant", "content": text}} if self.is_chat else {"text": text}
-        choice = {"index": 0, **said, "finish_reason": timings.finish_reason, "logprobs": None}
+        choice = {"index": 0, **said, "finish_reason": timings.finish_reason, "logprobs": logprobs}
         return {**self._head("chat.completion"), "choices": [choice], **_counts(timings)}
 
     def _event(self, said: dict[str, Any]) -> dict[str, Any]:
@@ -149,6 +197,19 @@ class Reply:
             "created": self.created,
             "model": self.model,
         }
+
+
+def logprobs_of(choices: Sequence[Choice], piece: Callable[[int], bytes]) -> dict[str, Any]:
+    """Log-probabilities in the shape of OpenAI's completions; `piece` gives a token's bytes."""
+
+    def text(token: int) -> str:
+        return piece(token).decode(errors="replace")
+
+    return {
+        "tokens": [text(choice.token) for choice in choices],
+        "token_logprobs": [choice.logprob for choice in choices],
+        "top_logprobs": [{text(id_): logprob for id_, logprob in choice.likeliest} for choice in choices],
+    }
 
 
 def _counts(timings: Timings) -> dict[str, Any]:

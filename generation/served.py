@@ -15,6 +15,8 @@ from generation.catalogue import Model, load_catalogue
 from generation.engine import Engine
 from generation.formats import Format, make_format
 from generation.hub import Shelf, chosen, verify
+from generation.json_grammar import JsonGrammars
+from generation.json_schema import DEFAULT_LIMITS, SchemaLimits
 from generation.model_file import WrongModelFile
 from generation.tokens import Special
 
@@ -28,21 +30,31 @@ class Served:
     model: Model
     engine: Engine
     format: Format
+    grammars: JsonGrammars
 
 
 def load_chosen(settings: Settings) -> Served:
     """Check and load the model that the settings choose. Raises `ServiceError` that says what to do."""
     model = load_catalogue().find(chosen(settings))
     path = verify(model, Shelf.of(settings), trust_stamp=True)
-    return load(model, path, context_tokens=settings.llm_context_tokens, threads=settings.llm_threads)
+    return load(
+        model,
+        path,
+        context_tokens=settings.llm_context_tokens,
+        threads=settings.llm_threads,
+        limits=SchemaLimits.of(settings),
+    )
 
 
-def load(model: Model, path: Path, *, context_tokens: int, threads: int = 0) -> Served:
-    """Load a file whose hash is known to be right. Raises `Misconfigured`."""
+def load(
+    model: Model, path: Path, *, context_tokens: int, threads: int = 0, limits: SchemaLimits = DEFAULT_LIMITS
+) -> Served:
+    """Load a file whose hash is known to be right; `limits` are those of JSON schemas. Raises `Misconfigured`."""
     engine = Engine(path, context_tokens=model.context_for(context_tokens), threads=threads)
     vocabulary = engine.vocabulary
     bos, eos = (vocabulary.text(vocabulary.special(role)) for role in (Special.BOS, Special.EOS))
-    return Served(model, engine, make_format(model.format, template=vocabulary.template, bos=bos, eos=eos))
+    form = make_format(model.format, template=vocabulary.template, bos=bos, eos=eos)
+    return Served(model, engine, form, JsonGrammars(vocabulary, limits))
 
 
 class Loader:

@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import uvicorn
@@ -17,12 +18,20 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response, Streami
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
-from core.errors import InvalidRequest, Misconfigured, NotFound, ServiceError, TryLater
+from core.errors import InvalidRequest, Misconfigured, NotFound, ServiceError, TooLarge, TryLater
 from core.settings import load_settings
 from generation.engine import Generation, Sampling
 from generation.metrics import Metrics
 from generation.model_file import WrongModelFile
-from generation.protocol import ChatRequest, CompletionRequest, Reply, SamplingRequest, TokenizeRequest, error_body
+from generation.protocol import (
+    ChatRequest,
+    CompletionRequest,
+    Reply,
+    SamplingRequest,
+    TokenizeRequest,
+    error_body,
+    logprobs_of,
+)
 from generation.served import Loader, Served, load_chosen
 from generation.slot import Job, Slot
 from generation.tokens import Content, Piece, encode
@@ -32,6 +41,7 @@ log = logging.getLogger(__name__)
 SHUTDOWN_S = 3
 STATUS_OF: Mapping[type[ServiceError], tuple[int, str]] = {
     InvalidRequest: (400, "invalid_request_error"),
+    TooLarge: (413, "invalid_request_error"),
     NotFound: (404, "invalid_request_error"),
     ServiceError: (503, "server_error"),
 }
@@ -100,13 +110,19 @@ async def chat(request: Request, body: ChatRequest) -> Response:
     """Continue a conversation."""
     served: Served = request.app.state.loader.served
     messages = body.conversation(served.model.system_prompt)
-    return await _answer(request, body, served.format.prompt(messages), stop=served.format.stop, is_chat=True)
+    sampling = body.sampling(served.model.sampling, served.format.stop)
+    return await _answer(request, body, served.format.prompt(messages), sampling, is_chat=True)
 
 
 @router.post("/v1/completions")
 async def complete(request: Request, body: CompletionRequest) -> Response:
     """Continue a text."""
-    return await _answer(request, body, [Content(body.prompt)], stop=(), is_chat=False)
+    served: Served = request.app.state.loader.served
+    sampling = replace(body.sampling(served.model.sampling), alternatives=body.logprobs)
+    if body.guided_grammar is not None:
+        constraint = await run_in_threadpool(served.grammars.following, body.guided_grammar)
+        sampling = replace(sampling, constraint=constraint)
+    return await _answer(request, body, [Content(body.prompt)], sampling, is_chat=False)
 
 
 @router.post("/tokenize")
@@ -151,18 +167,25 @@ async def metrics(request: Request) -> PlainTextResponse:
 
 
 async def _answer(
-    request: Request, body: SamplingRequest, pieces: list[Piece], *, stop: tuple[str, ...], is_chat: bool
+    request: Request, body: SamplingRequest, pieces: list[Piece], sampling: Sampling, *, is_chat: bool
 ) -> Response:
     served: Served = request.app.state.loader.served
     prompt = await run_in_threadpool(encode, pieces, served.engine.vocabulary)
-    answering = Answering(request.app, served, prompt, body.sampling(served.model.sampling, stop))
+    if body.json_schema is not None:
+        constraint = await run_in_threadpool(served.grammars.constraint, body.json_schema)
+        sampling = replace(sampling, constraint=constraint)
+    answering = Answering(request.app, served, prompt, sampling)
     reply = Reply(served.model.name, is_chat=is_chat)
     if body.stream:
         has_usage = body.stream_options is not None and body.stream_options.include_usage
         return AnsweringResponse(answering, _events(answering, reply, has_usage=has_usage))
     async with _cancelled_with(request, answering):
         text = "".join([text async for text in answering.texts(is_trimmed=is_chat)])
-    return JSONResponse(reply.whole(text, answering.generation.timings))
+    generation = answering.generation
+    told = None
+    if sampling.alternatives is not None:
+        told = logprobs_of(generation.choices, served.engine.vocabulary.piece)
+    return JSONResponse(reply.whole(text, generation.timings, told))
 
 
 async def _events(answering: Answering, reply: Reply, *, has_usage: bool) -> AsyncIterator[str]:
