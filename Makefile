@@ -6,8 +6,9 @@ MODEL ?=
 ARGS ?=
 ARCHIVE ?= $(firstword $(wildcard ../shared/data/kb/*.tar.xz))
 FILES ?= 300
+DATA ?= ../shared/data
 
-.PHONY: run test check format bench examples docs clean help
+.PHONY: run test check format bench evaluate examples docs clean help
 
 run: ## install what is missing, start everything, answer a first question, stay up until Ctrl-C
 	@sh scripts/setup.sh "$(PYTHON)" run
@@ -30,6 +31,10 @@ bench: ## measure ingest, search and streaming on this machine; ARCHIVE=a tar of
 	@$(BIN)/python -m benchmarks.generation
 	@$(if $(ARCHIVE),$(BIN)/python -m benchmarks.ingest $(ARCHIVE) --files $(FILES),echo "no ARCHIVE: the ratio of ingest is not measured")
 	@$(BIN)/python -m benchmarks.service $(ARCHIVE) --files $(FILES)
+
+evaluate: ## measure search, answers, refusals, citations, language, attacks; DATA=folder of the sets, ARGS="--limit 50"
+	@sh scripts/setup.sh "$(PYTHON)" run
+	@$(BIN)/znayka evaluate --data $(DATA) $(ARGS)
 
 examples: ## make the example documents again from examples/source (needs LibreOffice)
 	@$(BIN)/python scripts/make_examples.py

@@ -1,24 +1,19 @@
-"""`znayka evaluate`: measures, shows, keeps and compares; starts the model's process when none runs."""
+"""`znayka evaluate`: measures, shows, keeps and compares."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import socket
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from cli.console import say
-from cli.parts import service_parts
-from cli.supervisor import Supervisor
-from core.errors import TryLater
+from cli.model_process import model_process
 from core.settings import Settings
 from evaluation.cases import SEARCHED, SMALL_PLAN, Plan
 from evaluation.comparison import Comparison, compare, drops
@@ -28,13 +23,10 @@ from evaluation.report import Report, load, save
 from evaluation.session import Session
 from evaluation.table import comparison_table, drops_table, figures_table, tallies_table
 from evaluation.tracking import track
-from generation.model_choice import server_of
 from ingest.limits import Limits
 from retrieval.embedding.encoder import make_encoder
 
 BASELINE = Path("evaluation/baseline.json")
-START_S = 180.0
-POLL_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,52 +103,6 @@ def _measured(settings: Settings, wanted: Wanted) -> Report:
         if pairs:
             return asyncio.run(session.measure_pairs(pairs, wanted.collection, wanted.plan.seed))
         return asyncio.run(session.measure(wanted.plan, wanted.data))
-
-
-@contextmanager
-def model_process(settings: Settings) -> Iterator[Settings]:
-    """Settings whose model server answers: the running one when it serves the chosen model, else one of our own.
-
-    Raises `TryLater` when the model does not come up, `Misconfigured` when it crashes.
-    """
-    if settings.llm_url or _serves(settings):
-        yield settings
-        return
-    own = settings.model_copy(update={"llm_host": "127.0.0.1", "llm_port": _free_port()})
-    supervisor = Supervisor(log_dir=settings.data_dir / "logs" / "evaluate", env=_environment(own), say=say)
-    try:
-        supervisor.start([part for part in service_parts(own) if part.name == "llm"])
-        _wait(supervisor)
-        yield own
-    finally:
-        supervisor.stop()
-
-
-def _serves(settings: Settings) -> bool:
-    try:
-        listed = httpx.get(f"{settings.model_url}/models", timeout=2.0, trust_env=False)
-        return listed.is_success and server_of(settings).name in {model["id"] for model in listed.json()["data"]}
-    except (httpx.HTTPError, ValueError, KeyError):
-        return False
-
-
-def _environment(settings: Settings) -> dict[str, str]:
-    chosen = {"MODEL": settings.model, "LLM_HOST": settings.llm_host, "LLM_PORT": f"{settings.llm_port}"}
-    return dict(os.environ) | {f"ZNAYKA_{name}": value for name, value in chosen.items()}
-
-
-def _wait(supervisor: Supervisor) -> None:
-    deadline = time.monotonic() + START_S
-    while supervisor.waiting_for():
-        if time.monotonic() > deadline:
-            raise TryLater("model_slow", "Модель не загрузилась за три минуты. Повторите позже.", retry_after_s=60)
-        time.sleep(POLL_S)
-        supervisor.watch()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 class _Bars:

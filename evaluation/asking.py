@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from core.errors import NotFound
+from core.errors import NotFound, TryLater
 from core.types import Answer, Citation, Passage, Principal
 from evaluation.cases import SEARCHED, Case
 from generation.chain import Search
@@ -17,6 +17,7 @@ from retrieval.store.database import Database
 
 DEPTH = 100  # passages looked at where search alone is measured, so that ten documents are among them
 _PARTS_MAX = 1000
+_TRIES = 4
 
 Ask = Callable[[AnswerRequest], Awaitable[Answer]]
 
@@ -77,9 +78,19 @@ async def _ask(case: Case, examiner: Examiner) -> Asked:
     if case.group in SEARCHED:
         return Asked(case, await asyncio.to_thread(_found, case, asker, examiner))
     request = AnswerRequest(case.question, asker, examiner.collection, top_k=examiner.top_k)
-    answer = await examiner.ask(request)
+    answer = await _patiently(examiner.ask, request)
     verbatim = await asyncio.to_thread(_verbatim, answer.citations, examiner.pages)
     return Asked(case, answer.passages, answer, verbatim)
+
+
+async def _patiently(ask: Ask, request: AnswerRequest) -> Answer:
+    """Ask again when the model is busy or starts anew: a long run must survive that."""
+    for _ in range(_TRIES - 1):
+        try:
+            return await ask(request)
+        except TryLater as exc:
+            await asyncio.sleep(exc.retry_after_s)
+    return await ask(request)
 
 
 def _found(case: Case, asker: Principal, examiner: Examiner) -> tuple[Passage, ...]:
