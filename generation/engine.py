@@ -46,8 +46,8 @@ def _forward_log(level: int, text: bytes, _user_data: Any) -> None:
 class Sampling:
     """How to choose tokens. `temperature` 0 takes the likeliest; `seed` None differs each time.
 
-    `constraint` serves one answer: it follows the tokens as they are chosen. `alternatives` is how many of the likeliest
-    tokens to report at each step, before any constraint; None reports nothing.
+    `constraint` serves one answer: it follows the tokens as they are chosen. `alternatives` is how many of the
+    likeliest tokens to report at each step, before any constraint; None reports nothing.
     """
 
     max_tokens: int

@@ -84,7 +84,7 @@ class JsonGrammars:
         return JsonConstraint(matcher)
 
     def following(self, grammar: str) -> JsonConstraint:
-        """Hold an answer to a grammar in llguidance's dialect of Lark. Raises `InvalidRequest` when it cannot be used."""
+        """Hold an answer to a grammar in llguidance's dialect of Lark. Raises `InvalidRequest` for an unusable one."""
         matcher = LLMatcher(self._tree(), LLMatcher.grammar_from_lark(grammar), limits=LIMITS, log_level=0)
         if matcher.is_error():
             raise _unusable()

@@ -5,6 +5,7 @@ Training and answering share this module, so that the model is asked exactly as 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 REFUSAL = " нет"
 END = "\n"
 AGAIN = ";"
+SPANS_MAX = 4
 _SAID = re.compile(r"\[(\d+)\] (.+?)(?=; \[\d+\] |$)", re.DOTALL)
 
 
@@ -56,6 +58,20 @@ def answer_pieces(spans: Sequence[Span]) -> tuple[str, ...]:
         pieces += [AGAIN] if pieces else []
         pieces += [f" [{span.n}]", f" {span.text}"]
     return (*pieces, END)
+
+
+def answer_grammar(passages: Sequence[Shown]) -> str:
+    """What may be said at all: the refusal, or up to four runs of words that stand in the passages.
+
+    In llguidance's dialect of Lark, whose `substring_words` is any run of words of a text.
+    """
+    numbers = range(1, len(passages) + 1)
+    spans = " | ".join(f'" [{n}]" words_{n}' for n in numbers)
+    texts = (json.dumps({"substring_words": f" {passage.text}"}, ensure_ascii=False) for passage in passages)
+    words = "\n".join(f"words_{n}: %regex {text}" for n, text in zip(numbers, texts, strict=True))
+    more = f"({json.dumps(AGAIN)} span){{0,{SPANS_MAX - 1}}}"
+    refusal = json.dumps(REFUSAL + END, ensure_ascii=False)
+    return f"start: {refusal} | span {more} {json.dumps(END)}\nspan: {spans}\n{words}\n"
 
 
 def read_answer(said: str) -> tuple[Span, ...]:
