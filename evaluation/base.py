@@ -12,11 +12,11 @@ from evaluation.retrieval_sets import Piece, Source
 from ingest.pipeline import vector_key
 from retrieval.embedding.encoder import Encoder
 from retrieval.searcher import Searcher
-from retrieval.stems import stem_text
 from retrieval.store import documents, jobs, passages, vectors
 from retrieval.store.database import Database
 from retrieval.store.documents import Upload
 from retrieval.store.passages import Ingested, NewPage, NewPassage, Vector
+from retrieval.terms import index_text
 from retrieval.vector_index import VectorIndex
 
 EVERYONE = Principal("evaluation")
@@ -58,7 +58,7 @@ def key_of(sources: Sequence[Source], encoder: Encoder) -> str:
     digest = hashlib.sha256(encoder.fingerprint.encode())
     for source in sources:
         for piece in source.pieces:
-            said = (source.name, source.collection, piece.embedded, " ".join(stem_text(piece.embedded)))
+            said = (source.name, source.collection, piece.embedded, index_text(piece.embedded))
             digest.update("\0".join(said).encode())
     return digest.hexdigest()[:16]
 
@@ -85,7 +85,7 @@ def _passage(source: Source, piece: Piece, vector: Vector, fingerprint: str) -> 
         end=piece.end,
         vector_key=vector_key(fingerprint, piece.embedded),
         vector=vector,
-        stems=" ".join(stem_text(piece.embedded)),
+        stems=index_text(piece.embedded),
     )
 
 

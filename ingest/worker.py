@@ -25,11 +25,12 @@ from ingest.files import FileStore
 from ingest.limits import Limits
 from ingest.pipeline import SLICE_PASSAGES, Cutting, Finishing, Preparation
 from ingest.reembed import reembed
+from ingest.reindex import reindex
 from ingest.sandbox import Sandbox
 from ingest.upkeep import Upkeep
 from retrieval.embedding.encoder import Encoder, make_encoder
-from retrieval.stems import stem_text
 from retrieval.store.database import Database
+from retrieval.terms import index_text
 
 _LOG = logging.getLogger("ingest.worker")  # also when run as __main__
 _LEASE_DOCUMENTS = 8  # what a death puts in question
@@ -132,7 +133,7 @@ def make_worker(settings: Settings, database: Database, desk: Desk, encoder: Enc
             cutting=Cutting(settings.passage_max_chars, settings.passage_overlap_chars),
             fingerprint=encoder.fingerprint,
         ),
-        finishing=Finishing(desk, encoder, lambda text: " ".join(stem_text(text))),
+        finishing=Finishing(desk, encoder, index_text),
         upkeep=Upkeep(database, files, compaction),
         buffer=Buffer(_BUFFER_PASSAGES, _BUFFER_DOCUMENTS),
     )
@@ -152,6 +153,7 @@ def serve(settings: Settings) -> None:
         threads=settings.embedding_threads or os.cpu_count() or 1,
     )
     reembed(database, encoder, settings.data_dir)
+    reindex(database)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

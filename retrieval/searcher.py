@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy import Connection
 
 from core.types import Interpretation, Passage, Principal
 from retrieval.embedding.encoder import Encoder
+from retrieval.evidence import Wanted, weigh
 from retrieval.fusion import fuse
 from retrieval.index import Ids, Vectors, top
-from retrieval.stems import stem_text
 from retrieval.store import keyword, passages
 from retrieval.store.database import Database
 from retrieval.store.documents import require_collection
 from retrieval.store.keyword import Matches
+from retrieval.terms import root_text
 from retrieval.vector_index import Snapshot, VectorIndex
 
 CANDIDATES = 100  # of each of the two searches
-STEMS_MAX = 64  # of a query: beyond that it is a text, and the rest adds time rather than sense
+TERMS_MAX = 64  # of a query: beyond that it is a text, and the rest adds time rather than sense
 
 log = logging.getLogger(__name__)
 
@@ -74,8 +78,9 @@ class Searcher:
         embedded_s = time.perf_counter()
         with self._database.read() as conn:
             snapshot = self._index.refresh(conn)
-            matched = keyword.every(conn, stem_text(query)[:STEMS_MAX])
-            best = self._ranked(self._candidates(snapshot, vector, matched, allowed), top_k)
+            terms = root_text(query)[:TERMS_MAX]
+            candidates = self._candidates(snapshot, vector, keyword.every(conn, terms), allowed)
+            best = self._ranked(conn, candidates, _wanted(conn, terms, snapshot.size), top_k)
             found = passages.show(conn, best, principal)
         timings = SearchTimings((embedded_s - started_s) * 1000, (time.perf_counter() - started_s) * 1000)
         return SearchResult(tuple(found), timings, Interpretation(query))
@@ -95,10 +100,22 @@ class Searcher:
         ids = np.union1d(nearest.ids, strongest)
         return Candidates(ids, snapshot.scores(vector, ids), _scores_of(matched, ids))
 
-    def _ranked(self, candidates: Candidates, top_k: int) -> dict[int, float]:
-        fused = fuse(candidates.dense, candidates.keyword, dense_weight=self._dense_weight)
+    def _ranked(self, conn: Connection, candidates: Candidates, wanted: Wanted, top_k: int) -> dict[int, float]:
+        held = keyword.held(conn, candidates.ids.tolist())
+        evidence = weigh(wanted, [held[id_] for id_ in candidates.ids.tolist()])
+        fused = fuse(candidates.dense, candidates.keyword, evidence, dense_weight=self._dense_weight)
         best = np.argsort(-fused, kind="stable")[:top_k]
         return {int(id_): float(score) for id_, score in zip(candidates.ids[best], fused[best], strict=True)}
+
+
+def _wanted(conn: Connection, terms: Sequence[str], passage_count: int) -> Wanted:
+    """Weigh terms as BM25 does, by their inverse document frequency in the whole base."""
+    counts = keyword.counts(conn, dict.fromkeys(terms))
+    weights = {
+        term: math.log1p(max(0.0, passage_count - counts.get(term, 0) + 0.5) / (counts.get(term, 0) + 0.5))
+        for term in terms
+    }
+    return Wanted(tuple(terms), weights)
 
 
 def _scores_of(matched: Matches, ids: Ids) -> NDArray[np.float32]:

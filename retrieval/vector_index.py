@@ -33,6 +33,11 @@ class Snapshot:
     tail_vectors: Vectors
     tail_codes: Codes
 
+    @property
+    def size(self) -> int:
+        """How many passages the base holds."""
+        return len(self.tail_ids) + int((self.body_codes != GONE).sum())
+
     def search(self, query: Vectors, limit: int, collections: frozenset[str] | None) -> Hits:
         """Return the `limit` passages nearest to `query` (dimension), of these collections only; None means all.
 

@@ -17,6 +17,7 @@ from retrieval.store import documents, jobs, passages, vectors
 from retrieval.store.database import Database
 from retrieval.store.documents import Upload
 from retrieval.store.passages import Ingested, NewPage, NewPassage
+from retrieval.terms import index_text
 
 EVERYONE = Principal("test")
 FINGERPRINT = "words"
@@ -66,7 +67,7 @@ class SmallBase:
             document = documents.add(conn, upload, EVERYONE, now=float(number))
             jobs.lease(conn, jobs.Lease("test", float(number) + 60), limit=10, now=float(number))
             made = tuple(
-                NewPassage(0, None, text, 0, len(text), f"{number} {text}", vector_of(text), " ".join(stem_text(text)))
+                NewPassage(0, None, text, 0, len(text), f"{number} {text}", vector_of(text), index_text(text))
                 for text in texts
             )
             ingested = Ingested(document.id, "text/plain", (NewPage(1, "\n".join(texts)),), made)

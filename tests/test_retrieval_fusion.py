@@ -1,4 +1,4 @@
-"""Fusing two rankings: what no weight and no scale may change."""
+"""Fusing several rankings: what no weight and no scale may change."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from retrieval.evidence import Evidence
 from retrieval.fusion import fuse, z_scores
 
 scores = arrays(np.float32, st.integers(1, 30), elements=st.integers(0, 50))
+
+
+def nowhere(count: int) -> Evidence:
+    return Evidence(*np.zeros((3, count), np.float32))
 
 
 @settings(deadline=None)
@@ -19,7 +24,7 @@ def test_a_candidate_best_in_both_is_best(keyword: np.ndarray, weight: float) ->
     keyword = keyword.copy()
     keyword[0] = keyword.max() + 1
     dense = keyword / 100
-    assert fuse(dense, keyword, dense_weight=weight).argmax() == 0
+    assert fuse(dense, keyword, nowhere(len(keyword)), dense_weight=weight).argmax() == 0
 
 
 @settings(deadline=None)
@@ -30,9 +35,22 @@ def test_the_scale_of_a_score_does_not_matter(values: np.ndarray) -> None:
 
 def test_no_candidates_give_no_scores() -> None:
     nothing = np.zeros(0, np.float32)
-    assert len(fuse(nothing, nothing, dense_weight=0.5)) == 0
+    assert len(fuse(nothing, nothing, nowhere(0), dense_weight=0.5)) == 0
 
 
 def test_equal_scores_say_nothing() -> None:
     dense = np.array([0.8, 0.7], np.float32)
-    assert fuse(dense, np.zeros(2, np.float32), dense_weight=0.5).argmax() == 0
+    assert fuse(dense, np.zeros(2, np.float32), nowhere(2), dense_weight=0.5).argmax() == 0
+
+
+@pytest.mark.parametrize("kind", ["sentence", "neighbours", "phrase"])
+def test_words_that_stand_together_decide_between_equals(kind: str) -> None:
+    equal = np.ones(2, np.float32)
+    evidence = nowhere(2)
+    getattr(evidence, kind)[1] = 0.5
+    assert fuse(equal, equal, evidence, dense_weight=0.6).argmax() == 1
+
+
+def test_meaning_alone_does_not_look_at_words() -> None:
+    evidence = Evidence(*np.ones((3, 2), np.float32) * np.array([0, 1], np.float32))
+    assert fuse(np.array([0.9, 0.8], np.float32), np.array([0, 9], np.float32), evidence, dense_weight=1).argmax() == 0

@@ -8,17 +8,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
 from core.errors import InvalidRequest, Misconfigured, NotFound, TryLater
 from core.types import Document, Principal, Problem, Progress, Status
 from retrieval.store import documents, feedback, jobs, keys, keyword, passages, vectors
-from retrieval.store.database import Database
+from retrieval.store.database import MIGRATIONS, Database
 from retrieval.store.documents import Query, Upload
 from retrieval.store.passages import Ingested, NewPage, NewPassage
 from retrieval.store.schema import metadata
+from retrieval.terms import TERMS_VERSION
 
 ALL = Principal("test")
 NOW = 1_000_000.0
@@ -61,6 +64,38 @@ def test_migrations_make_the_schema_the_code_expects(database: Database) -> None
     assert [d for d in differences if "passage_stems" not in str(d)] == []
 
 
+def test_a_base_of_the_first_release_is_marked_for_new_terms(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'old.db'}")
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with database.write() as conn:
+        config.attributes["connection"] = conn
+        command.upgrade(config, "0001")
+        conn.execute(
+            text(
+                "INSERT INTO documents (id, name, collection, media_type, size_bytes, sha256, status, created_at,"
+                " updated_at) VALUES ('d', 'a.txt', 'default', '', 1, 'a', 'ready', 0, 0)"
+            )
+        )
+        conn.execute(
+            text(
+                "INSERT INTO passages (document_id, position, page_position, text, start_char, end_char, vector_key,"
+                " vector, revision) VALUES ('d', 0, 0, 'Завоевания', 0, 10, 'k', '', 1)"
+            )
+        )
+        conn.execute(text("INSERT INTO passage_stems (rowid, stems) VALUES (1, 'завоеван')"))
+    database.migrate()
+    with database.read() as conn:
+        assert vectors.state(conn).terms == 0
+        assert keyword.counts(conn, ["завоеван", "нет"]) == {"завоеван": 1}
+    database.close()
+
+
+def test_a_new_base_needs_no_new_terms(database: Database) -> None:
+    with database.read() as conn:
+        assert vectors.state(conn).terms == TERMS_VERSION
+
+
 def test_two_processes_may_migrate_at_once(tmp_path: Path) -> None:
     databases = [Database(f"sqlite:///{tmp_path / 'z.db'}") for _ in range(4)]
     threads = [threading.Thread(target=database.migrate) for database in databases]
@@ -76,7 +111,7 @@ def test_two_processes_may_migrate_at_once(tmp_path: Path) -> None:
 def test_a_newer_schema_is_refused_with_both_versions(database: Database) -> None:
     with database.write() as conn:
         conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(Misconfigured, match=r"9999.*0001"):
+    with pytest.raises(Misconfigured, match=r"9999.*0002"):
         database.migrate()
 
 

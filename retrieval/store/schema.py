@@ -96,7 +96,7 @@ removals = Table(
 )
 
 # One row. `revision` moves with every change of passages; `generation` names the index file in force,
-# which holds what the database held at `index_revision`.
+# which holds what the database held at `index_revision`; `terms` is the form of the keyword index.
 index_state = Table(
     "index_state",
     metadata,
@@ -105,6 +105,7 @@ index_state = Table(
     Column("generation", Integer, nullable=False),
     Column("index_revision", BigInteger, nullable=False),
     Column("fingerprint", Text),
+    Column("terms", Integer, nullable=False, server_default="0"),
 )
 
 api_keys = Table(

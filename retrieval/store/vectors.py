@@ -13,12 +13,16 @@ from retrieval.store.schema import documents, index_state, passages, removals
 
 @dataclass(frozen=True, slots=True)
 class IndexState:
-    """`generation` 0 means that no index file has been written yet; `fingerprint` names the model of all vectors."""
+    """`generation` 0 means that no index file has been written yet; `fingerprint` names the model of all vectors.
+
+    `terms` is the form of the keyword index (`retrieval.terms.TERMS_VERSION`).
+    """
 
     revision: int
     generation: int
     index_revision: int
     fingerprint: str | None
+    terms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,7 @@ class Added:
 def state(conn: Connection) -> IndexState:
     """Return the one row that says where the base and its index file stand."""
     row = conn.execute(select(index_state)).one()
-    return IndexState(row.revision, row.generation, row.index_revision, row.fingerprint)
+    return IndexState(row.revision, row.generation, row.index_revision, row.fingerprint, row.terms)
 
 
 def added_since(conn: Connection, revision: int) -> Added:
