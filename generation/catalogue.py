@@ -28,7 +28,10 @@ class SamplingDefaults:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One file of one model. `sha256` is empty where only the hub knows it; an empty `repo` means embedded."""
+    """One file of one model. `sha256` is empty where only the hub knows it; an empty `repo` means embedded.
+
+    `adapter` names a LoRA that this package carries for it, empty for none.
+    """
 
     name: str
     title: str
@@ -41,10 +44,12 @@ class Model:
     context_tokens: int
     kv_bytes_per_token: int
     format: ChatFormat
-    answers: Literal["prose", "quotes"]
+    answers: Literal["prose", "quotes", "spans"]
     licence: str
     system_prompt: str
     sampling: SamplingDefaults
+    adapter: str = ""
+    adapter_sha256: str = ""
 
     @property
     def is_embedded(self) -> bool:
@@ -110,4 +115,6 @@ def _models(name: str, entry: dict[str, Any]) -> Iterator[Model]:
             licence=entry["licence"],
             system_prompt=entry.get("system_prompt", SAIGA_SYSTEM_PROMPT),
             sampling=SamplingDefaults(**entry["sampling"]),
+            adapter=entry.get("adapter", ""),
+            adapter_sha256=entry.get("adapter_sha256", ""),
         )

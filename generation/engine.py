@@ -148,8 +148,10 @@ def load_vocabulary(path: Path) -> LlamaVocabulary:
 class Engine:
     """Owns one `Llama`: call `generate` from one thread at a time; `vocabulary` and `count` from any."""
 
-    def __init__(self, path: Path, *, context_tokens: int, threads: int = 0) -> None:
+    def __init__(self, path: Path, *, context_tokens: int, threads: int = 0, adapter: Path | None = None) -> None:
         """Load the model; `threads` 0 takes physical cores to decode and all cores to read the prompt.
+
+        `adapter` is a LoRA in GGUF that stays on for the engine's life.
 
         Raises `Misconfigured` when the file is not a GGUF that llama.cpp can load.
         """
@@ -158,6 +160,7 @@ class Engine:
         try:
             self._llama = llama_cpp.Llama(
                 str(path),
+                lora_path=str(adapter) if adapter else None,
                 n_ctx=context_tokens,
                 n_batch=BATCH_TOKENS,
                 n_threads=threads or min(cores, psutil.cpu_count(logical=False) or cores),

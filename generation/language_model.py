@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from core.errors import InvalidRequest, Misconfigured, ServiceError, TryLater
 
-AnswerStyle = Literal["prose", "quotes"]
+AnswerStyle = Literal["prose", "quotes", "spans"]
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _CONNECT_TIMEOUT_S = 5.0
@@ -31,6 +31,7 @@ class ModelServer:
 
     `repeat_penalty` is sent to servers that know this word of llama.cpp's; None sends nothing.
     `prose`: it follows instructions and writes the answer. `quotes`: it only continues text, and chooses what to quote.
+    `spans`: it was taught to answer with words of the passages.
     """
 
     url: str
@@ -42,6 +43,19 @@ class ModelServer:
     timeout_s: float = 300.0
     api_key: str = ""
     repeat_penalty: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """Text, its tokens with their natural log-probabilities, and those of the likeliest first tokens.
+
+    The model's own, before any grammar held it.
+    """
+
+    text: str
+    tokens: tuple[str, ...]
+    logprobs: tuple[float, ...]
+    first: Mapping[str, float]
 
 
 class LanguageModel:
@@ -108,6 +122,31 @@ class LanguageModel:
                 async for chunk in chunks:
                     if chunk.choices and chunk.choices[0].text:
                         yield chunk.choices[0].text
+
+    async def complete(self, prompt: str, *, grammar: str, max_tokens: int, alternatives: int) -> Completion:
+        """Continue `prompt` by a grammar, at once, with log-probabilities of what was and might have been said.
+
+        Only our own model process knows grammars of this kind; cancelling the call stops the model.
+        """
+        async with model_errors():
+            reply = await self.client.completions.create(
+                model=self.server.name,
+                prompt=prompt,
+                max_tokens=max_tokens,
+                temperature=0.0,
+                logprobs=alternatives,
+                extra_body={**self._extra, "guided_grammar": grammar},
+            )
+        said = reply.choices[0]
+        told = said.logprobs
+        if told is None:
+            raise unavailable()
+        return Completion(
+            said.text,
+            tuple(told.tokens or ()),
+            tuple(map(float, told.token_logprobs or ())),
+            dict((told.top_logprobs or [{}])[0]),
+        )
 
     async def count_tokens(self, texts: Sequence[str]) -> tuple[int, ...] | None:
         """Tokens of each text by the server's own count; None when it has no such call, as most remote ones."""

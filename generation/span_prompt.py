@@ -61,7 +61,7 @@ def answer_pieces(spans: Sequence[Span]) -> tuple[str, ...]:
 
 
 def answer_grammar(passages: Sequence[Shown]) -> str:
-    """What may be said at all: the refusal, or up to four runs of words that stand in the passages.
+    """What may be said: one to four runs of words that stand in the passages. Whether to say it is for others to judge.
 
     In llguidance's dialect of Lark, whose `substring_words` is any run of words of a text.
     """
@@ -70,8 +70,7 @@ def answer_grammar(passages: Sequence[Shown]) -> str:
     texts = (json.dumps({"substring_words": f" {passage.text}"}, ensure_ascii=False) for passage in passages)
     words = "\n".join(f"words_{n}: %regex {text}" for n, text in zip(numbers, texts, strict=True))
     more = f"({json.dumps(AGAIN)} span){{0,{SPANS_MAX - 1}}}"
-    refusal = json.dumps(REFUSAL + END, ensure_ascii=False)
-    return f"start: {refusal} | span {more} {json.dumps(END)}\nspan: {spans}\n{words}\n"
+    return f"start: span {more} {json.dumps(END)}\nspan: {spans}\n{words}\n"
 
 
 def read_answer(said: str) -> tuple[Span, ...]:
@@ -79,7 +78,9 @@ def read_answer(said: str) -> tuple[Span, ...]:
     return tuple(Span(int(n), text.strip()) for n, text in _SAID.findall(said.strip()))
 
 
-def place_in(text: str, words: str) -> tuple[int, int] | None:
-    """Offsets in `text` of `words`, whose white space may differ; None when they do not stand there."""
-    found = re.search(r"\s+".join(re.escape(word) for word in words.split()), text) if words.strip() else None
-    return found.span() if found else None
+def places_in(text: str, words: str) -> tuple[tuple[int, int], ...]:
+    """Every place in `text`, as start and end, of `words` whose white space may differ, whole words only."""
+    wanted = r"\s+".join(re.escape(word) for word in words.split())
+    if not wanted:
+        return ()
+    return tuple(found.span() for found in re.finditer(rf"(?<!\w){wanted}(?!\w)|(?<!\w){wanted}(?<!\w)", text))

@@ -1,0 +1,182 @@
+"""Answers by the model that was taught to answer with words of the passages: it chooses, a measured scale judges."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncGenerator, Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from statistics import fmean
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.types import Citation, Passage
+from generation.citations import Numbering, Quote, shorten
+from generation.language_model import Completion, LanguageModel
+from generation.marks import harmless, harmless_line
+from generation.prompt import estimate_tokens, retrieval_query, stable_order, title
+from generation.request import AnswerRequest
+from generation.span_prompt import (
+    REFUSAL,
+    Shown,
+    Span,
+    answer_grammar,
+    context_text,
+    places_in,
+    question_text,
+    read_answer,
+)
+from generation.statements import Statement
+from retrieval.embedding.encoder import Encoder
+from retrieval.sentences import split_sentences
+from retrieval.stems import stem_text
+
+PASSAGES_READ = 3  # by the model: it reads some 300 tokens a second on two cores
+MAX_TOKENS = 64
+ALTERNATIVES = 10
+
+# Of `Signals.features`: a logistic regression on articles and documents kept from the training, each question asked
+# with its passage, without it, and of others only (`python -m evaluation.calibration`).
+WEIGHTS = np.array([0.5, 1.0, 0.3, 8.0, 1.5])
+BIAS = -7.0
+MIN_CONFIDENCE = 0.35  # below, the service refuses
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Words of a passage that the model chose, and the sentence they stand in."""
+
+    words: Quote
+    sentence: Quote
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What speaks for an answer. Log-probabilities are natural and the model's own.
+
+    `answering` is how much likelier the model found it to answer than to refuse; `mean` and `least` are of the words;
+    `near` is the cosine of question and sentence, `shared` the share of the question's stems that the sentence and the
+    passage's title hold.
+    """
+
+    answering: float
+    mean: float
+    least: float
+    near: float
+    shared: float
+
+    def features(self) -> NDArray[np.float64]:
+        """The five numbers, (5,), bounded so that none decides alone."""
+        return np.array(
+            [np.clip(self.answering, -8, 8), max(self.mean, -4.0), max(self.least, -8.0), self.near, self.shared]
+        )
+
+    def confidence(self) -> float:
+        """The probability, 0..1, that the words answer the question."""
+        return 1 / (1 + math.exp(-float(self.features() @ WEIGHTS + BIAS)))
+
+
+class SpansWriter:
+    """Answers with the words of the passages that the model chooses, or not at all."""
+
+    def __init__(self, model: LanguageModel, encoder: Encoder, executor: Executor) -> None:
+        """`executor` runs the encoder, beside the model."""
+        self._model = model
+        self._encoder = encoder
+        self._executor = executor
+
+    @property
+    def model(self) -> str:
+        """Name of the model."""
+        return self._model.server.name
+
+    async def write(
+        self, request: AnswerRequest, passages: tuple[Passage, ...], heard: Callable[[], None]
+    ) -> AsyncGenerator[Statement]:
+        """Give one statement, or none when it would probably be wrong."""
+        question = retrieval_query(request.question, request.history)
+        found, evidence = await self.propose(question, passages)
+        heard()
+        if found and evidence.confidence() >= MIN_CONFIDENCE:
+            yield state(found, evidence.confidence())
+
+    async def propose(self, question: str, passages: Sequence[Passage]) -> tuple[tuple[Found, ...], Signals]:
+        """The words the model would answer with, whether or not they should be said, and what speaks for them."""
+        shown = readable(passages, question, self._model.server.context_tokens)
+        seen = tuple(as_shown(passage) for passage in shown)
+        completion = await self._model.complete(
+            context_text(seen) + question_text(harmless(question)),
+            grammar=answer_grammar(seen),
+            max_tokens=MAX_TOKENS,
+            alternatives=ALTERNATIVES,
+        )
+        found = locate(read_answer(completion.text), shown, question)
+        call = asyncio.get_running_loop().run_in_executor
+        return found, await call(self._executor, weigh, question, found, completion, self._encoder)
+
+
+def readable(passages: Sequence[Passage], question: str, context_tokens: int) -> tuple[Passage, ...]:
+    """The best passages in a stable order, as many as the model has the time and the context to read; one at least."""
+    kept = passages[:PASSAGES_READ]
+    while len(kept) > 1 and _tokens(kept, question) > context_tokens - MAX_TOKENS:
+        kept = kept[:-1]
+    return stable_order(kept)
+
+
+def as_shown(passage: Passage) -> Shown:
+    """A passage as the model is to see it: data without any mark of a chat format."""
+    return Shown.of(harmless_line(title(passage)), harmless(passage.text))
+
+
+def locate(spans: Sequence[Span], shown: Sequence[Passage], question: str) -> tuple[Found, ...]:
+    """Where the words stand in the documents; of several places the one whose sentence has most of the question."""
+    asked = frozenset(stem_text(question))
+    found: list[Found] = []
+    for span in spans:
+        passage = shown[span.n - 1]
+        places = (_around(Quote(passage, *place)) for place in places_in(passage.text, span.text))
+        best = max(places, key=lambda f: len(asked & frozenset(stem_text(f.sentence.text))), default=None)
+        found += [best] if best and best not in found else []
+    return tuple(found)
+
+
+def weigh(question: str, found: Sequence[Found], completion: Completion, encoder: Encoder) -> Signals:
+    """What speaks for the first and weightiest of the words found."""
+    words = [
+        p for t, p in zip(completion.tokens, completion.logprobs, strict=True) if t.strip() and t.strip() not in "[]"
+    ]
+    least_listed = min(completion.first.values(), default=0.0)
+    answering = completion.first.get(" [", least_listed) - completion.first.get(REFUSAL, least_listed)
+    if not found:
+        return Signals(answering, fmean(words or [0.0]), min(words, default=0.0), 0.0, 0.0)
+    sentence = found[0].sentence
+    near = float(encoder.encode_passages([sentence.text])[0] @ encoder.encode_queries([question])[0])
+    asked = frozenset(stem_text(question))
+    held = frozenset(stem_text(f"{title(sentence.passage)} {sentence.text}"))
+    shared = len(asked & held) / len(asked) if asked else 0.0
+    return Signals(answering, fmean(words or [0.0]), min(words, default=0.0), near, shared)
+
+
+def state(found: Sequence[Found], confidence: float) -> Statement:
+    """The words as a sentence with the numbers of their citations: «28 календарных дней [1].»"""
+    numbering = Numbering()
+    said: list[str] = []
+    cited: list[Citation] = []
+    for part in found:
+        numbers, citations = numbering.cite([shorten(part.sentence, part.words.start)])
+        said.append(f"{' '.join(part.words.text.split()).rstrip('.,;:')} [{numbers[0]}]")
+        cited += citations
+    text = "; ".join(said)
+    return Statement(f"{text[0].upper()}{text[1:]}.", tuple(cited), confidence)
+
+
+def _around(words: Quote) -> Found:
+    sentences = [s for s in split_sentences(words.passage.text) if s.start < words.end and words.start < s.end]
+    start, end = (sentences[0].start, sentences[-1].end) if sentences else (words.start, words.end)
+    return Found(words, Quote(words.passage, min(start, words.start), max(end, words.end)))
+
+
+def _tokens(passages: Sequence[Passage], question: str) -> int:
+    return estimate_tokens([context_text(map(as_shown, passages)) + question_text(question)])[0]
