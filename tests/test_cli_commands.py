@@ -48,7 +48,10 @@ def test_help_is_quick_because_nothing_heavy_is_imported(znayka: Znayka) -> None
     shown = znayka("--help")
 
     assert shown.returncode == 0
-    assert all(command in shown.stdout for command in ("run", "ask", "ingest", "documents", "models", "keys", "doctor"))
+    assert all(
+        command in shown.stdout
+        for command in ("run", "ask", "ingest", "documents", "models", "keys", "doctor", "evaluate")
+    )
     assert time.monotonic() - started < HELP_S
     loaded = "import sys, cli.main; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     modules = set(subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True).stdout.split())

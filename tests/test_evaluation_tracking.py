@@ -30,6 +30,7 @@ def test_without_mlflow_nothing_is_tracked(tmp_path: Path, monkeypatch: pytest.M
     assert track(f1(1.0), tmp_path) is False
 
 
+@pytest.mark.filterwarnings("ignore")  # MLflow's own, of its libraries
 def test_a_run_stands_in_mlflow_with_its_figures_and_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mlflow = pytest.importorskip("mlflow", reason="MLflow is not installed")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
