@@ -91,7 +91,7 @@ def _write_baseline(report: Report, path: Path) -> None:
 
 
 def _measured(settings: Settings, wanted: Wanted) -> Report:
-    pairs = read_pairs(wanted.pairs, Limits.of(settings)) if wanted.pairs else ()
+    pairs = read_pairs(wanted.pairs, Limits.of(settings))[: wanted.plan.limit] if wanted.pairs else ()
     encoder = make_encoder(
         settings.embedding_model,
         backend=settings.embedding_backend,

@@ -11,15 +11,17 @@ import os
 import random
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from statistics import fmean
 from typing import TextIO
 
 from core.settings import Settings, load_settings
 from core.types import Principal
 from evaluation.base import open_base
+from evaluation.measures import hit, reciprocal_rank
 from evaluation.retrieval_sets import Question, QuestionSet, load_kb, load_xquad
 from retrieval.embedding.encoder import Encoder, make_encoder
 from retrieval.searcher import Searcher
@@ -38,13 +40,15 @@ class Quality:
 
 def measure(ranks: Sequence[int | None]) -> Quality:
     """Reduce the ranks of the right documents (from 1; None where it was not found) to the three figures."""
-    found = [rank for rank in ranks if rank is not None]
-    total = max(1, len(ranks))
     return Quality(
-        round(100 * sum(rank == 1 for rank in found) / total, 1),
-        round(100 * sum(rank <= 5 for rank in found) / total, 1),
-        round(100 * sum(1 / rank for rank in found if rank <= 10) / total, 1),
+        _per_cent(hit(rank, 1) for rank in ranks),
+        _per_cent(hit(rank, 5) for rank in ranks),
+        _per_cent(reciprocal_rank(rank) for rank in ranks),
     )
+
+
+def _per_cent(values: Iterable[float]) -> float:
+    return round(100 * fmean(values), 1)
 
 
 def rank_of(question: Question, searcher: Searcher, collections: frozenset[str]) -> int | None:

@@ -45,7 +45,7 @@ class Session:
         scored: list[Scored] = []
         for name in plan.sets:
             asked = sampled(load_set(name, data, self.settings), plan)
-            scored += await self._measure_set(asked)
+            scored += await self._measure_set(asked) if asked.cases else ()
         return make_report(origin, plan, scored)
 
     async def measure_pairs(self, pairs: tuple[Pair, ...], collection: str | None, seed: int) -> Report:
