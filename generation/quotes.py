@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.types import Passage
+from generation.checked_passage import place_of
 from generation.citations import Numbering, Quote, shorten, without_marks
 from generation.language_model import LanguageModel
 from generation.marks import harmless, harmless_line
 from generation.prompt import estimate_tokens, retrieval_query, stable_order, title
 from generation.request import AnswerRequest
 from generation.statements import Statement
-from generation.support import place_of
 from retrieval.embedding.encoder import Encoder
 from retrieval.sentences import split_sentences
 from retrieval.stems import stem_text

@@ -8,11 +8,14 @@ from generation.chain import Writer
 from generation.language_model import LanguageModel
 from generation.prose import ProseWriter
 from generation.quotes import QuotesWriter
+from generation.spans import SpansWriter
 from retrieval.embedding.encoder import Encoder
 
 
 def make_writer(model: LanguageModel, encoder: Encoder, executor: Executor) -> Writer:
-    """A writer of prose for a model that follows instructions, of quotations for one that only continues text."""
+    """Prose by a model that follows instructions, words of passages by ours, quotations by one that continues text."""
     if model.server.answers == "prose":
-        return ProseWriter(model)
+        return ProseWriter(model, encoder, executor)
+    if model.server.answers == "spans":
+        return SpansWriter(model, encoder, executor)
     return QuotesWriter(model, encoder, executor)

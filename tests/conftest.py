@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from retrieval.embedding.encoder import Encoder
+from tests.embedded_encoder import embedded_encoder
 from tests.service import Service
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,6 +27,12 @@ def data() -> Path:
 def examples() -> Path:
     """Our three example documents."""
     return ROOT / "examples"
+
+
+@pytest.fixture(scope="session")
+def encoder() -> Encoder:
+    """The embedded encoder, loaded once."""
+    return embedded_encoder()
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from generation.events import Done, Sources, Token
 from generation.language_model import LanguageModel, ModelServer
 from generation.prose import ProseWriter
 from generation.refusal import NO_DOCUMENTS, NOT_FOUND
+from tests.embedded_encoder import embedded_encoder
 from tests.scripted_model_server import ScriptedModel, scripted_model
 
 LEAVE = (
@@ -31,6 +32,8 @@ PASSAGES = (
 )
 # In the prompt they stand by document: [1] is the regulation on leave, [2] the order.
 ME = Principal("test")
+
+pytestmark = pytest.mark.real_model
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ async def answering(model: ScriptedModel, passages: tuple[Passage, ...] = PASSAG
 
     try:
         with ThreadPoolExecutor(1) as executor:
-            yield Answerer(search, ProseWriter(language_model), executor)
+            yield Answerer(search, ProseWriter(language_model, embedded_encoder(), executor), executor)
     finally:
         await language_model.aclose()
 

@@ -16,7 +16,7 @@ from generation.citations import Quote
 from generation.language_model import LanguageModel, ModelServer
 from generation.quotes import Candidate, QuotesWriter, choose, completion_prompt, readable, shown
 from generation.served import load_chosen
-from retrieval.embedding.encoder import Encoder, make_encoder
+from retrieval.embedding.encoder import Encoder
 from tests.live_model_server import live_server, wait_until
 from tests.scripted_model_server import scripted_model
 
@@ -32,14 +32,6 @@ PASSAGES = tuple(Passage(n, "a", "Положение.pdf", n + 1, None, text, 0,
 class Found:
     passages: tuple[Passage, ...]
     interpretation: Interpretation
-
-
-@pytest.fixture(scope="module")
-def encoder() -> Encoder:
-    settings = Settings()
-    return make_encoder(
-        settings.embedding_model, backend=settings.embedding_backend, cache_dir=settings.cache_dir, threads=1
-    )
 
 
 @pytest.fixture(scope="module")

@@ -6,14 +6,24 @@ import pytest
 
 from core.types import Passage
 from generation.gate import SentenceGate
+from generation.nearness import EncoderNearness
 from generation.refusal import is_refusal
-from generation.support import Evidence, facts
+from generation.statements import Reason
+from generation.support import MIN_CONFIDENCE, Evidence
+from retrieval.embedding.encoder import Encoder
 
 TEXT = (
     "4.2. Ежегодный оплачиваемый отпуск составляет 28 календарных дней. Заявление подают не позднее чем за 14 дней до "
     "начала отпуска. Порядок утвердил директор Иванов И. И. 01.02.2014 г. Размер выплаты — 1 500 000,50 руб."
 )
-EVIDENCE = Evidence([Passage(1, "a", "Положение об отпусках.pdf", 3, "Раздел 4", TEXT, 0, len(TEXT))])
+PASSAGES = [Passage(1, "a", "Положение об отпусках.pdf", 3, "Раздел 4", TEXT, 0, len(TEXT))]
+
+pytestmark = pytest.mark.real_model
+
+
+@pytest.fixture(scope="module")
+def evidence(encoder: Encoder) -> Evidence:
+    return Evidence(PASSAGES, EncoderNearness(encoder))
 
 
 @pytest.mark.parametrize(
@@ -27,36 +37,66 @@ EVIDENCE = Evidence([Passage(1, "a", "Положение об отпусках.p
         "Согласно Положению об отпусках, отпуск составляет 28 календарных дней.",
     ],
 )
-def test_what_the_passage_says_is_supported_by_words_of_it(sentence):
-    match = EVIDENCE.support(sentence, 1)
-    assert match
-    assert match.quote.text in TEXT
+def test_what_the_passage_says_is_supported_by_words_of_it(evidence, sentence):
+    finding = evidence.check(sentence, [1])
+    assert finding.reason is None
+    assert finding.confidence >= MIN_CONFIDENCE
+    assert all(quote.text in TEXT for quote in finding.quotes)
 
 
 @pytest.mark.parametrize(
-    "sentence",
+    ("sentence", "reason"),
     [
-        "Отпуск составляет 30 календарных дней.",
-        "Порядок утвердил директор Петров.",
-        "Порядок утвердил директор 1 марта 2014 г.",
-        "Размер выплаты — 1 500 000 долларов в месяц наличными через кассу.",
-        "Отпуск составляет 28 календарных дней по закону ABC.",
-        "Сотрудники любят море и горы.",
-        "Да.",
+        ("Отпуск составляет 30 календарных дней.", Reason.NUMBER),
+        ("Отпуск составляет тридцать календарных дней.", Reason.NUMBER),
+        ("Порядок утвердил директор Петров.", Reason.NAME),
+        ("Порядок утвердил директор 1 марта 2014 г.", Reason.NUMBER),
+        ("Порядок утвердил директор 14 февраля 2014 г.", Reason.NUMBER),
+        ("Порядок утверждён приказом № 28.", Reason.NUMBER),
+        ("Заявление подают по форме Т-28.", Reason.NUMBER),
+        ("Размер выплаты — 28 %.", Reason.NUMBER),
+        ("Отпуск составляет 28 календарных дней по закону ABC.", Reason.NAME),
+        ("Отпуск не составляет 28 календарных дней.", Reason.NEGATION),
+        ("Заявление подают не ранее чем за 14 дней до начала отпуска.", Reason.NEGATION),
+        ("Подавать заявление за 14 дней до отпуска запрещается.", Reason.NEGATION),
+        ("Сотрудники любят море и горы.", Reason.UNSUPPORTED),
+        ("Да.", Reason.UNSUPPORTED),
     ],
 )
-def test_what_the_passage_does_not_say_is_not_supported(sentence):
-    assert EVIDENCE.support(sentence, 1) is None
-    assert EVIDENCE.find(sentence) is None
+def test_what_the_passage_does_not_say_is_dropped_with_its_reason(evidence, sentence, reason):
+    assert evidence.check(sentence, [1]).reason is reason
 
 
 @pytest.mark.parametrize("number", [0, 2, 999])
-def test_a_passage_that_was_not_given_supports_nothing(number):
-    assert EVIDENCE.support("Отпуск составляет 28 календарных дней.", number) is None
+def test_a_passage_that_was_not_given_supports_nothing(evidence, number):
+    assert evidence.check("Сотрудники любят море и горы.", [number]).reason is Reason.NO_SOURCE
+    assert evidence.check("Отпуск составляет 28 календарных дней.", [number]).reason is None
 
 
-def test_one_date_is_the_same_fact_however_it_is_written():
-    assert facts("с 01.02.2014") == facts("с 1 февраля 2014 года")
+CITIES = [
+    Passage(n, f"d{n}", f"Филиал {n}.pdf", 1, None, text, 0, len(text))
+    for n, text in enumerate(
+        (
+            "В московском филиале отпуск длится 28 дней. Обед начинается в 13:00.",
+            "В казанском филиале отпуск длится 35 дней. Пропуска выдаёт охрана.",
+            "Столовая закрыта по субботам.",
+        ),
+        start=1,
+    )
+]
+
+
+def test_a_comparison_rests_on_all_passages_that_it_cites(encoder):
+    evidence = Evidence(CITIES, EncoderNearness(encoder))
+    finding = evidence.check("В московском филиале отпуск длится 28 дней, а в казанском — 35 дней.", [1, 2, 3])
+    assert finding.reason is None
+    assert [quote.passage.id for quote in finding.quotes] == [1, 2]
+
+
+def test_a_comparison_with_an_invented_fact_is_dropped(encoder):
+    evidence = Evidence(CITIES, EncoderNearness(encoder))
+    claim = "В московском филиале отпуск длится 28 дней, а в казанском — 36 дней."
+    assert evidence.check(claim, [1, 2]).reason is Reason.NUMBER
 
 
 @pytest.mark.parametrize("size", [1, 3, 7, 1000])
