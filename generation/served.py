@@ -11,6 +11,7 @@ from pathlib import Path
 
 from core.errors import Misconfigured, ServiceError, TryLater
 from core.settings import Settings
+from generation.adapters import adapter_of
 from generation.catalogue import Model, load_catalogue
 from generation.engine import Engine
 from generation.formats import Format, make_format
@@ -33,13 +34,21 @@ class Served:
     grammars: JsonGrammars
 
 
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The model's file and the LoRA adapter over it, if any."""
+
+    path: Path
+    adapter: Path | None = None
+
+
 def load_chosen(settings: Settings) -> Served:
     """Check and load the model that the settings choose. Raises `ServiceError` that says what to do."""
     model = load_catalogue().find(chosen(settings))
     path = verify(model, Shelf.of(settings), trust_stamp=True)
     return load(
         model,
-        path,
+        Weights(path, adapter_of(model, settings.adapter)),
         context_tokens=settings.llm_context_tokens,
         threads=settings.llm_threads,
         limits=SchemaLimits.of(settings),
@@ -47,10 +56,11 @@ def load_chosen(settings: Settings) -> Served:
 
 
 def load(
-    model: Model, path: Path, *, context_tokens: int, threads: int = 0, limits: SchemaLimits = DEFAULT_LIMITS
+    model: Model, weights: Weights, *, context_tokens: int, threads: int = 0, limits: SchemaLimits = DEFAULT_LIMITS
 ) -> Served:
-    """Load a file whose hash is known to be right; `limits` are those of JSON schemas. Raises `Misconfigured`."""
-    engine = Engine(path, context_tokens=model.context_for(context_tokens), threads=threads)
+    """Load files whose hashes are known to be right; `limits` are those of JSON schemas. Raises `Misconfigured`."""
+    context_tokens = model.context_for(context_tokens)
+    engine = Engine(weights.path, context_tokens=context_tokens, threads=threads, adapter=weights.adapter)
     vocabulary = engine.vocabulary
     bos, eos = (vocabulary.text(vocabulary.special(role)) for role in (Special.BOS, Special.EOS))
     form = make_format(model.format, template=vocabulary.template, bos=bos, eos=eos)

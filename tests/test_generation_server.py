@@ -14,7 +14,7 @@ import pytest
 from generation.catalogue import Model, load_catalogue
 from generation.hub import Shelf, verify
 from generation.model_file import sha256_of
-from generation.served import Served, load
+from generation.served import Served, Weights, load
 from tests import tiny_gguf
 from tests.live_model_server import gauge, is_idle, live_server, wait_until
 
@@ -36,7 +36,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def client(model: Model, tiny: Path) -> Iterator[httpx.Client]:
     def load_model() -> Served:
-        return load(model, tiny, context_tokens=CONTEXT_TOKENS, threads=1)
+        return load(model, Weights(tiny), context_tokens=CONTEXT_TOKENS, threads=1)
 
     with live_server(load_model, queue_max=20) as client:
         wait_until(lambda: client.get("/ready").status_code == 200)
@@ -191,7 +191,7 @@ def test_nobody_gets_anothers_answer(client):
 
 def test_a_full_queue_refuses_at_once_and_says_when_to_come_back(model, tiny):
     def load_model() -> Served:
-        return load(model, tiny, context_tokens=CONTEXT_TOKENS, threads=1)
+        return load(model, Weights(tiny), context_tokens=CONTEXT_TOKENS, threads=1)
 
     with live_server(load_model, queue_max=1) as client:
         wait_until(lambda: client.get("/ready").status_code == 200)
@@ -212,7 +212,7 @@ def test_a_missing_model_keeps_the_process_alive_and_names_path_and_hash(model, 
     pinned = Model(**{**{f: getattr(model, f) for f in model.__slots__}, "sha256": sha256_of(tiny)})
 
     def load_model() -> Served:
-        return load(pinned, verify(pinned, shelf), context_tokens=512, threads=1)
+        return load(pinned, Weights(verify(pinned, shelf)), context_tokens=512, threads=1)
 
     with live_server(load_model) as client:
         wait_until(lambda: client.get("/ready").json()["error"]["code"] == "model_missing")

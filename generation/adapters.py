@@ -1,0 +1,37 @@
+"""LoRA adapters: the one that the package carries for its embedded model, or one's own."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from core.errors import Misconfigured
+from generation.catalogue import Model
+from generation.model_file import WrongModelFile, sha256_of
+
+ADVICE = "Переустановите Знайку."
+
+
+def adapter_of(model: Model, own: Path | None) -> Path | None:
+    """The adapter to load over `model`, checked; None when it takes none. `own` replaces the one it comes with.
+
+    Raises `Misconfigured` when `own` is missing or `model` takes no adapter, `WrongModelFile` for a damaged one of ours.
+    """
+    if own is None:
+        return _carried(model) if model.adapter else None
+    if not model.adapter:
+        detail = f"ZNAYKA_ADAPTER годится только для встроенной модели, а выбрана {model.name}. Уберите эту настройку."
+        raise Misconfigured("adapter_misplaced", detail)
+    if not own.is_file():
+        detail = f"Нет файла адаптера {own}. Проверьте ZNAYKA_ADAPTER; адаптер делает команда `znayka train export`."
+        raise Misconfigured("adapter_missing", detail)
+    return own
+
+
+def _carried(model: Model) -> Path:
+    path = Path(str(files("generation").joinpath("adapters", model.adapter)))
+    actual = sha256_of(path) if path.is_file() else ""
+    if actual != model.adapter_sha256:
+        detail = f"Адаптер модели {path} испорчен или пропал: его SHA-256 не {model.adapter_sha256}. {ADVICE}"
+        raise WrongModelFile("adapter_corrupt", detail, path=path, expected_sha256=model.adapter_sha256)
+    return path
