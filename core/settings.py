@@ -61,6 +61,7 @@ class Settings(BaseSettings):
     index_compact_passages: int = Field(2000, gt=0, description="changes after which the index file is rewritten")
 
     model: str = Field("", description="name in the catalogue; empty: the one chosen by `znayka models use`")
+    adapter: Path | None = Field(None, description="own LoRA (GGUF) over the embedded model, in place of the one it has")
     llm_host: str = Field("127.0.0.1", description="where the model process listens and is looked for")
     llm_port: int = Field(8011, ge=1, le=65535, description="port of the model process")
     llm_url: str = Field("", description="another OpenAI-compatible server; empty: our own model process")
@@ -76,6 +77,7 @@ class Settings(BaseSettings):
     schema_max_fields: int = Field(300, gt=0, le=2000, description="fields of a JSON schema, references followed")
     extract_max_passages: int = Field(60, gt=0, description="longest document that facts are drawn from")
     extract_max_tokens: int = Field(1000, gt=0, description="longest JSON for one window of a document")
+    escalate_below_confidence: float = Field(0.5, ge=0, le=1, description="less sure answers are marked for a person")
     queue_max: int = Field(20, ge=0, description="questions that may wait")
     queue_max_s: float = Field(60.0, gt=0, description="longest expected wait that is still accepted")
     queue_max_per_key: int = Field(5, gt=0, description="questions of one key waiting or being answered")
