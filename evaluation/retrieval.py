@@ -94,17 +94,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name in asked.sets:
         chosen = _sampled(_load(name, asked.data, settings), asked.limit, asked.seed)
         with tempfile.TemporaryDirectory() as fresh:
-            folder = asked.keep / name if asked.keep else Path(fresh)
+            folder = asked.keep / chosen.name if asked.keep else Path(fresh)
             measured = compare(folder, chosen, encoder, weights)
         report[name] = {"questions": len(chosen.questions)} | {way: asdict(q) for way, q in measured.items()}
-        _show(chosen, measured)
+        _show(name, chosen, measured)
     asked.json.write_text(json.dumps(report, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with xquad/ and kb/")
-    parser.add_argument("--sets", nargs="+", choices=("xquad", "kb"), default=("xquad", "kb"))
+    parser.add_argument("--sets", nargs="+", choices=("xquad", "kb", "kb-verbatim"), default=("xquad", "kb"))
     parser.add_argument("--limit", type=int, help="ask only so many questions of each set")
     parser.add_argument("--seed", type=int, default=0, help="chooses which ones")
     parser.add_argument("--keep", type=Path, help="keep the filled bases here, and use those kept before")
@@ -113,7 +113,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _load(name: str, data: Path, settings: Settings) -> QuestionSet:
-    return load_xquad(data) if name == "xquad" else load_kb(data, settings)
+    return load_xquad(data) if name == "xquad" else load_kb(data, settings, is_verbatim=name == "kb-verbatim")
 
 
 def _sampled(asked: QuestionSet, limit: int | None, seed: int) -> QuestionSet:
@@ -122,8 +122,8 @@ def _sampled(asked: QuestionSet, limit: int | None, seed: int) -> QuestionSet:
     return replace(asked, questions=tuple(random.Random(seed).sample(asked.questions, limit)))
 
 
-def _show(asked: QuestionSet, measured: dict[str, Quality]) -> None:
-    _say(f"\n{asked.name}: {len(asked.questions)} questions, {len(asked.sources)} documents\n")
+def _show(name: str, asked: QuestionSet, measured: dict[str, Quality]) -> None:
+    _say(f"\n{name}: {len(asked.questions)} questions, {len(asked.sources)} documents\n")
     _say(f"{'':10}{'hit@1':>8}{'hit@5':>8}{'MRR@10':>8}\n")
     for way, quality in measured.items():
         _say(f"{way:10}{quality.hit_1:8}{quality.hit_5:8}{quality.mrr_10:8}\n")

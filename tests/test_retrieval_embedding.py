@@ -152,10 +152,14 @@ def test_a_folder_that_is_no_model_names_the_way_out(tmp_path: Path) -> None:
         ({"query": "q: ", "passage": "p: "}, "any", ("q: ", "p: ")),
         ({"query": "q: ", "document": "d: "}, "any", ("q: ", "d: ")),
         ({"query": "", "document": ""}, "intfloat/multilingual-e5-base", ("query: ", "passage: ")),
+        ({"search_query": "q: ", "search_document": "d: ", "paraphrase": "x: "}, "any", ("q: ", "d: ")),
+        ({}, "ai-forever/FRIDA", ("search_query: ", "search_document: ")),
+        ({}, "BAAI/bge-m3", ("", "")),
+        ({}, "deepvk/USER-bge-m3", ("", "")),
         ({}, "sergeyzh/rubert-tiny", ("", "")),
     ],
 )
-def test_prompts_are_the_models_own_or_those_of_e5(
+def test_prompts_are_the_models_own_or_those_of_its_family(
     tmp_path: Path, stored: dict[str, str], name: str, expected: tuple[str, str]
 ) -> None:
     (tmp_path / "config_sentence_transformers.json").write_text(json.dumps({"prompts": stored}))

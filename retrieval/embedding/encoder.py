@@ -22,6 +22,15 @@ if TYPE_CHECKING:
 
 Backend = Literal["openvino", "sentence_transformers"]
 
+# Prefixes of a query and of a passage that families of models were trained with, by a part of the model's name, for
+# models that do not carry their own. Those that want none (bge-m3 and its children) need no line. How token vectors
+# become one, their mean or the first, is the model's own affair: its modules.json says so, and both backends obey.
+_FAMILIES = {
+    "frida": ("search_query: ", "search_document: "),
+    "ru-en-rosberta": ("search_query: ", "search_document: "),
+    "e5": ("query: ", "passage: "),
+}
+
 
 class Encoder(Protocol):
     """Texts to unit vectors; queries and passages may need different prompts. Safe to call from several threads."""
@@ -109,10 +118,11 @@ def _folder(model: str, models_dir: Path) -> Path:
 
 
 def read_prompts(folder: Path, model: str) -> tuple[str, str]:
-    """Prefixes of a query and of a passage: the model's own, else those of E5 when it is named so, else none."""
+    """Prefixes of a query and of a passage: the model's own, else those of its family by its name, else none."""
     path = folder / "config_sentence_transformers.json"
     stored = json.loads(path.read_text(encoding="utf-8")).get("prompts", {}) if path.is_file() else {}
-    passage = stored.get("passage") or stored.get("document") or ""
-    if stored.get("query") or passage:
-        return stored.get("query") or "", passage
-    return ("query: ", "passage: ") if "e5" in model.lower() else ("", "")
+    query = stored.get("query") or stored.get("search_query") or ""
+    passage = stored.get("passage") or stored.get("document") or stored.get("search_document") or ""
+    if query or passage:
+        return query, passage
+    return next((prompts for family, prompts in _FAMILIES.items() if family in model.lower()), ("", ""))
