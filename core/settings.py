@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     index_compact_passages: int = Field(2000, gt=0, description="changes after which the index file is rewritten")
 
     model: str = Field("", description="name in the catalogue; empty: the one chosen by `znayka models use`")
-    adapter: Path | None = Field(None, description="own LoRA (GGUF) over the embedded model, in place of the one it has")
+    adapter: Path | None = Field(None, description="own LoRA (GGUF) for the embedded model, not the one it has")
     llm_host: str = Field("127.0.0.1", description="where the model process listens and is looked for")
     llm_port: int = Field(8011, ge=1, le=65535, description="port of the model process")
     llm_url: str = Field("", description="another OpenAI-compatible server; empty: our own model process")

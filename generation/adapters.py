@@ -15,7 +15,7 @@ ADVICE = "Переустановите Знайку."
 def adapter_of(model: Model, own: Path | None) -> Path | None:
     """The adapter to load over `model`, checked; None when it takes none. `own` replaces the one it comes with.
 
-    Raises `Misconfigured` when `own` is missing or `model` takes no adapter, `WrongModelFile` for a damaged one of ours.
+    Raises `Misconfigured` when `own` is missing or `model` takes no adapter, `WrongModelFile` when ours is damaged.
     """
     if own is None:
         return _carried(model) if model.adapter else None

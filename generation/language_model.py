@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import httpx
 import openai
@@ -106,8 +106,28 @@ class LanguageModel:
                 if piece:
                     yield piece
 
-    async def stream_completion(self, prompt: str, *, max_tokens: int, stop: Sequence[str]) -> AsyncGenerator[str]:
-        """Continue `prompt` as it stands, without any chat format, piece by piece."""
+    async def stream_json(
+        self, messages: Sequence[Mapping[str, str]], *, schema: Mapping[str, Any], max_tokens: int
+    ) -> AsyncGenerator[str]:
+        """Give the reply to `messages`, in OpenAI's shape, held to a JSON schema; piece by piece."""
+        async with model_errors():
+            completion = await self.client.chat.completions.create(
+                model=self.server.name,
+                messages=cast("Any", list(messages)),
+                temperature=self.server.temperature,
+                response_format=cast("Any", _json_format(schema)),
+                extra_body={"max_tokens": max_tokens, **self._extra},
+                stream=True,
+            )
+            async with completion as chunks:
+                async for chunk in chunks:
+                    if chunk.choices and chunk.choices[0].delta.content:
+                        yield chunk.choices[0].delta.content
+
+    async def stream_completion(
+        self, prompt: str, *, max_tokens: int, stop: Sequence[str], schema: Mapping[str, Any] | None = None
+    ) -> AsyncGenerator[str]:
+        """Continue `prompt` as it stands, without any chat format, piece by piece; as JSON where a schema is given."""
         async with model_errors():
             completion = await self.client.completions.create(
                 model=self.server.name,
@@ -115,7 +135,7 @@ class LanguageModel:
                 max_tokens=max_tokens,
                 stop=list(stop),
                 temperature=self.server.temperature,
-                extra_body=self._extra,
+                extra_body=self._extra | ({"response_format": _json_format(schema)} if schema else {}),
                 stream=True,
             )
             async with completion as chunks:
@@ -123,8 +143,8 @@ class LanguageModel:
                     if chunk.choices and chunk.choices[0].text:
                         yield chunk.choices[0].text
 
-    async def complete(self, prompt: str, *, grammar: str, max_tokens: int, alternatives: int) -> Completion:
-        """Continue `prompt` by a grammar, at once, with log-probabilities of what was and might have been said.
+    async def complete(self, prompt: str, *, grammar: str, stop: str, max_tokens: int, alternatives: int) -> Completion:
+        """Continue `prompt` by a grammar up to `stop`, at once, with log-probabilities of what was and might be said.
 
         Only our own model process knows grammars of this kind; cancelling the call stops the model.
         """
@@ -133,6 +153,7 @@ class LanguageModel:
                 model=self.server.name,
                 prompt=prompt,
                 max_tokens=max_tokens,
+                stop=stop,
                 temperature=0.0,
                 logprobs=alternatives,
                 extra_body={**self._extra, "guided_grammar": grammar},
@@ -175,6 +196,10 @@ class LanguageModel:
         await self._http.aclose()
 
 
+def _json_format(schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": dict(schema), "strict": True}}
+
+
 def unavailable() -> TryLater:
     """The model server cannot be reached or broke off."""
     detail = "Модель сейчас не отвечает. Повторите вопрос через несколько секунд; поиск по документам работает."
@@ -203,6 +228,8 @@ def _of_status(exc: openai.APIStatusError) -> ServiceError:
         return Misconfigured("model_key", "Сервер модели не принял ключ. Проверьте ZNAYKA_LLM_API_KEY.")
     if code == HTTPStatus.NOT_FOUND:
         return Misconfigured("model_unknown", "Сервер не знает такой модели. Проверьте ZNAYKA_MODEL и ZNAYKA_LLM_URL.")
+    if (exc.code or "").startswith("schema_"):
+        return InvalidRequest(str(exc.code), str((exc.body or {"message": ""})["message"]))  # type: ignore[index]
     if code < HTTPStatus.INTERNAL_SERVER_ERROR:
         detail = "Запрос не помещается в контекст модели. Сократите вопрос или начните разговор заново."
         return InvalidRequest("context_overflow", detail)

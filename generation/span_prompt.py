@@ -79,8 +79,9 @@ def read_answer(said: str) -> tuple[Span, ...]:
 
 
 def places_in(text: str, words: str) -> tuple[tuple[int, int], ...]:
-    """Every place in `text`, as start and end, of `words` whose white space may differ, whole words only."""
+    """Every place in `text`, as start and end, of `words` whose white space may differ; never a part of a word."""
     wanted = r"\s+".join(re.escape(word) for word in words.split())
     if not wanted:
         return ()
-    return tuple(found.span() for found in re.finditer(rf"(?<!\w){wanted}(?!\w)|(?<!\w){wanted}(?<!\w)", text))
+    before, after = (r"\b" if re.match(r"\w", char) else "" for char in (words.strip()[0], words.strip()[-1]))
+    return tuple(found.span() for found in re.finditer(before + wanted + after, text))

@@ -19,6 +19,7 @@ from generation.marks import harmless, harmless_line
 from generation.prompt import estimate_tokens, retrieval_query, stable_order, title
 from generation.request import AnswerRequest
 from generation.span_prompt import (
+    END,
     REFUSAL,
     Shown,
     Span,
@@ -109,6 +110,7 @@ class SpansWriter:
         completion = await self._model.complete(
             context_text(seen) + question_text(harmless(question)),
             grammar=answer_grammar(seen),
+            stop=END,
             max_tokens=MAX_TOKENS,
             alternatives=ALTERNATIVES,
         )
