@@ -6,6 +6,7 @@ import logging
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import uvicorn
 
@@ -13,10 +14,12 @@ from api.app import create_app
 from api.dependencies import Parts
 from api.metrics import Metrics
 from api.readiness import Readiness
+from api.routes import extract
 from api.turns import QueueLimits, TurnQueue
 from core.errors import Misconfigured, ServiceError
 from core.settings import Settings, load_settings
 from generation.chain import Answerer
+from generation.extraction import ExtractionLimits, Extractor, Sources
 from generation.language_model import LanguageModel
 from generation.model_choice import server_of
 from generation.writer import make_writer
@@ -83,6 +86,12 @@ def build(settings: Settings) -> Parts:
         searcher=searcher,
         search_pool=search_pool,
         answerer=Answerer(searcher.search, make_writer(language_model, encoder, search_pool), search_pool),
+        extractor=Extractor(
+            Sources(searcher.search, partial(extract.read_document, database)),
+            language_model,
+            ExtractionLimits(settings.extract_max_passages, settings.extract_max_tokens),
+            search_pool,
+        ),
         language_model=language_model,
         sandbox=Sandbox(Limits.of(settings)),
         turns=TurnQueue(_queue_limits(settings), time.monotonic),

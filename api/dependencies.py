@@ -18,6 +18,7 @@ from core.errors import Unauthorized
 from core.settings import Settings
 from core.types import Principal
 from generation.chain import Answerer
+from generation.extraction import Extractor
 from generation.language_model import LanguageModel
 from ingest.files import FileStore
 from ingest.sandbox import Sandbox
@@ -39,6 +40,7 @@ class Parts:
     searcher: Searcher
     search_pool: Executor
     answerer: Answerer
+    extractor: Extractor
     language_model: LanguageModel
     sandbox: Sandbox
     turns: TurnQueue

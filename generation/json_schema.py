@@ -24,6 +24,7 @@ CONSTRAINTS = frozenset(
     | {"minItems", "maxItems", "minLength", "maxLength", "pattern", "format"}
     | {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}
 )
+FORMAT_MAX_CHARS = {"time": 20, "date-time": 32, "email": 100}  # seconds may have any number of digits
 FORMATS = frozenset({"date", "time", "date-time", "email", "uuid"})
 LARGEST = 10**15  # below it every integer is a number of its own in JavaScript and in C
 DECIMALS = 0.000001
@@ -182,8 +183,8 @@ class Bounds:
 def bounded(node: Schema, bounds: Bounds = Bounds()) -> dict[str, Any]:
     """A stricter copy of a resolved schema, for the writing: a small model else writes zeros till its tokens end.
 
-    Numbers stay below 10**15, with six decimals at most; with `bounds`, strings and lists end too, and objects have no
-    properties but their own. What is valid by the copy is valid by the schema.
+    Numbers stay below 10**15, with six decimals at most, and seconds end; with `bounds`, strings and lists end too, and
+    objects have no properties but their own. What is valid by the copy is valid by the schema.
     """
     made = dict(node)
     if "anyOf" in node:
@@ -193,6 +194,8 @@ def bounded(node: Schema, bounds: Bounds = Bounds()) -> dict[str, Any]:
     types = types_of(node)
     if types & {"number", "integer"}:
         made |= _number_bounds(node) | ({"multipleOf": DECIMALS} if "number" in types else {})
+    if node.get("format") in FORMAT_MAX_CHARS:
+        made.setdefault("maxLength", FORMAT_MAX_CHARS[node["format"]])
     if "string" in types and bounds.max_chars and not {"format", "pattern"} & set(node):
         made.setdefault("maxLength", max(bounds.max_chars, node.get("minLength", 0)))
     if bounds.max_items and "array" in types:

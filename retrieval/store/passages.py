@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, and_, bindparam, insert, select, text, update
+from sqlalchemy import Connection, Row, and_, bindparam, insert, select, text, update
 
 from core.types import Passage, Principal, Problem, Status
 from retrieval.store import jobs, removal
@@ -185,21 +185,33 @@ def show(conn: Connection, scores: dict[int, float], principal: Principal) -> li
             .join(documents)
             .where(passages.c.id.in_(part), readable(principal))
         )
-        found += [
-            Passage(
-                id=row.id,
-                document_id=row.document_id,
-                document=row.document,
-                page=row.page,
-                section=row.section,
-                text=row.text,
-                start=row.start_char,
-                end=row.end_char,
-                score=scores[row.id],
-            )
-            for row in rows
-        ]
+        found += [_shown(row, scores[row.id]) for row in rows]
     return sorted(found, key=lambda passage: (-passage.score, passage.id))
+
+
+def _shown(row: Row[tuple[object, ...]], score: float = 0.0) -> Passage:
+    return Passage(
+        id=row.id,
+        document_id=row.document_id,
+        document=row.document,
+        page=row.page,
+        section=row.section,
+        text=row.text,
+        start=row.start_char,
+        end=row.end_char,
+        score=score,
+    )
+
+
+def of_document(conn: Connection, document_id: str, principal: Principal) -> list[Passage]:
+    """Return every passage of a document, in order; none when it is unknown, unread, or somebody else's."""
+    rows = conn.execute(
+        select(passages, documents.c.name.label("document"))
+        .join(documents)
+        .where(passages.c.document_id == document_id, readable(principal))
+        .order_by(passages.c.position)
+    )
+    return [_shown(row) for row in rows]
 
 
 def page(conn: Connection, document_id: str, page_number: int, principal: Principal) -> StoredPage:
