@@ -10,7 +10,10 @@ from pathlib import Path
 from core.types import Principal
 from evaluation.retrieval_sets import Piece, Source
 from ingest.pipeline import vector_key
+from retrieval.embedding.artifact import build_once
 from retrieval.embedding.encoder import Encoder
+from retrieval.query.reader import QueryReader
+from retrieval.query.vocabulary import Vocabulary
 from retrieval.searcher import Searcher
 from retrieval.store import documents, jobs, passages, vectors
 from retrieval.store.database import Database
@@ -21,7 +24,6 @@ from retrieval.vector_index import VectorIndex
 
 EVERYONE = Principal("evaluation")
 BATCH = 64  # documents embedded together
-_FILLED = "filled"
 
 OnFilled = Callable[[int, int], None]
 
@@ -35,7 +37,8 @@ class Base:
 
     def searcher(self, encoder: Encoder, *, dense_weight: float) -> Searcher:
         """Search it as the service does."""
-        return Searcher(self.database, encoder, self.index, dense_weight=dense_weight)
+        reader = QueryReader(Vocabulary(self.database))
+        return Searcher(self.database, encoder, self.index, dense_weight=dense_weight, reader=reader)
 
     def close(self) -> None:
         """Close the database."""
@@ -43,14 +46,24 @@ class Base:
 
 
 def open_base(folder: Path, sources: Sequence[Source], encoder: Encoder, on_filled: OnFilled) -> Base:
-    """Open the base in `folder`, filled first unless it is; `on_filled` hears documents done and their total."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Open the base in `folder`, filled first unless it is; `on_filled` hears documents done and their total.
+
+    A run that is broken off while filling leaves nothing that the next would take for a whole base.
+    """
+
+    def build(aside: Path) -> None:
+        database = _database(aside)
+        fill(database, sources, encoder, on_filled)
+        database.close()
+
+    build_once(folder, build)
+    return Base(_database(folder), VectorIndex(folder / "index"))
+
+
+def _database(folder: Path) -> Database:
     database = Database(f"sqlite:///{folder / 'base.db'}")
     database.migrate()
-    if not (folder / _FILLED).exists():
-        fill(database, sources, encoder, on_filled)
-        (folder / _FILLED).touch()
-    return Base(database, VectorIndex(folder / "index"))
+    return database
 
 
 def key_of(sources: Sequence[Source], encoder: Encoder) -> str:

@@ -17,6 +17,7 @@ from retrieval.embedding.encoder import Encoder
 from retrieval.evidence import Wanted, weigh
 from retrieval.fusion import fuse
 from retrieval.index import Ids, Vectors, top
+from retrieval.query.reader import QueryReader, Reading, lift, referred
 from retrieval.store import keyword, passages
 from retrieval.store.database import Database
 from retrieval.store.documents import require_collection
@@ -59,31 +60,51 @@ class Candidates:
 class Searcher:
     """Searches one database. Safe to call from several threads; each search sees one state of the base throughout."""
 
-    def __init__(self, database: Database, encoder: Encoder, index: VectorIndex, *, dense_weight: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        encoder: Encoder,
+        index: VectorIndex,
+        *,
+        dense_weight: float,
+        reader: QueryReader | None = None,
+    ) -> None:
+        """Without a `reader` every query is searched for as it stands."""
         self._database = database
         self._encoder = encoder
         self._index = index
         self._dense_weight = dense_weight
+        self._reader = reader
 
-    def search(self, query: str, *, principal: Principal, collection: str | None, top_k: int) -> SearchResult:
+    def search(
+        self, query: str, *, principal: Principal, collection: str | None, top_k: int, exact: bool = False
+    ) -> SearchResult:
         """Find the `top_k` best passages of `collection` (None: of all that the principal may read).
 
+        `exact` searches for the words as typed, mistyped or not.
         Raises `NotFound` when the principal may not use the collection.
         """
         if collection is not None:
             require_collection(principal, collection)
         allowed = principal.collections if collection is None else frozenset({collection})
         started_s = time.perf_counter()
-        vector = self._encoder.encode_queries([query])[0]
+        reading = self._read(query, allowed, exact=exact)
+        vector = _middle(self._encoder.encode_queries(reading.texts))
         embedded_s = time.perf_counter()
         with self._database.read() as conn:
             snapshot = self._index.refresh(conn)
-            terms = root_text(query)[:TERMS_MAX]
+            terms = root_text(" ".join(reading.texts))[:TERMS_MAX]
             candidates = self._candidates(snapshot, vector, keyword.every(conn, terms), allowed)
             best = self._ranked(conn, candidates, _wanted(conn, terms, snapshot.size), top_k)
+            best = lift(best, referred(conn, reading.text, allowed), top_k)
             found = passages.show(conn, best, principal)
         timings = SearchTimings((embedded_s - started_s) * 1000, (time.perf_counter() - started_s) * 1000)
-        return SearchResult(tuple(found), timings, Interpretation(query))
+        return SearchResult(tuple(found), timings, reading.interpretation)
+
+    def _read(self, query: str, allowed: frozenset[str] | None, *, exact: bool) -> Reading:
+        if self._reader is None:
+            return Reading(query, Interpretation(query))
+        return self._reader.read(query, allowed, exact=exact)
 
     def _candidates(
         self, snapshot: Snapshot, vector: Vectors, matched: Matches, allowed: frozenset[str] | None
@@ -116,6 +137,13 @@ def _wanted(conn: Connection, terms: Sequence[str], passage_count: int) -> Wante
         for term in terms
     }
     return Wanted(tuple(terms), weights)
+
+
+def _middle(vectors: Vectors) -> Vectors:
+    """Return the direction between the vectors (n, dimension) of a query's readings."""
+    middle = vectors.mean(axis=0)
+    direction: Vectors = (middle / np.linalg.norm(middle)).astype(np.float32) if len(vectors) > 1 else vectors[0]
+    return direction
 
 
 def _scores_of(matched: Matches, ids: Ids) -> NDArray[np.float32]:

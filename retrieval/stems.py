@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import Protocol
 
 from Stemmer import Stemmer
@@ -49,15 +50,30 @@ def stem_text(text: str) -> list[str]:
     russian, english = Stemmer("russian"), Stemmer("english")
     return [
         stem
-        for token in _TOKEN.findall(_plain(text))
-        for word in _words(token)
+        for token in _TOKEN.findall(plain_text(text))
+        for word in _words(_code_in_one_alphabet(token))
         if word not in _STOP and (stem := _stem(word, russian, english))
     ]
 
 
-def _plain(text: str) -> str:
+def stem_words(words: Iterable[str]) -> list[str]:
+    """Stem plain words one by one, so that stems and words stand side by side; a stop word is its own stem."""
+    russian, english = Stemmer("russian"), Stemmer("english")
+    return [word if word in _STOP else _stem(word, russian, english) for word in words]
+
+
+def plain_text(text: str) -> str:
+    """Return a text in small letters without what only looks different: «ё», invisible characters, kinds of hyphens."""
     composed = unicodedata.normalize("NFKC", text.replace("№", " ")).casefold().translate(_SPELLING)
     return _INVISIBLE.sub("", composed)
+
+
+def _code_in_one_alphabet(token: str) -> str:
+    """Write «T-13» and «112-OД» as if all their letters were Cyrillic, where all can be: nobody can tell by sight."""
+    if not _DIGIT.search(token):
+        return token
+    cyrillic = token.translate(_LOOK_ALIKES)
+    return token if _LATIN.search(cyrillic) else cyrillic
 
 
 def _words(token: str) -> list[str]:

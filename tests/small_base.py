@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from itertools import count
+from itertools import count, zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -59,16 +59,25 @@ class SmallBase:
         with self.database.write() as conn:
             vectors.set_fingerprint(conn, FINGERPRINT)
 
-    def add(self, *texts: str, collection: str = "default", name: str = "") -> str:
-        """Store a document of one page whose passages are `texts`; return its id."""
+    def add(self, *texts: str, collection: str = "default", name: str = "", sections: Sequence[str | None] = ()) -> str:
+        """Store a document of one page whose passages are `texts`, in `sections` when given; return its id."""
         number = next(self._numbers)
         upload = Upload(name or f"{number}.txt", collection, "text/plain", 1, f"{number:064x}", False)
         with self.database.write() as conn:
             document = documents.add(conn, upload, EVERYONE, now=float(number))
             jobs.lease(conn, jobs.Lease("test", float(number) + 60), limit=10, now=float(number))
             made = tuple(
-                NewPassage(0, None, text, 0, len(text), f"{number} {text}", vector_of(text), index_text(text))
-                for text in texts
+                NewPassage(
+                    0,
+                    section,
+                    text,
+                    0,
+                    len(text),
+                    f"{number} {text}",
+                    vector_of(text),
+                    index_text(f"{section}\n{text}" if section else text),
+                )
+                for text, section in zip_longest(texts, sections)
             )
             ingested = Ingested(document.id, "text/plain", (NewPage(1, "\n".join(texts)),), made)
             assert passages.commit(conn, ingested, "test", now=float(number))

@@ -1,0 +1,47 @@
+"""Latin letters that look like Cyrillic ones, and the other way round, in words of both alphabets. Pure."""
+
+from __future__ import annotations
+
+import re
+
+_LATIN = "ABEKMHOPCTYXaeopcyx"
+_CYRILLIC = "АВЕКМНОРСТУХаеорсух"
+_TO_CYRILLIC = str.maketrans(_LATIN, _CYRILLIC)
+_TO_LATIN = str.maketrans(_CYRILLIC, _LATIN)
+# An abbreviation spelled sound by sound: «IT» and «ИТ», «gpk» and «ГПК».
+_SOUNDS = {
+    "а": "a", "б": "b", "в": "v", "г": "g", "д": "d", "е": "e", "ж": "zh", "з": "z", "и": "i", "й": "y", "к": "k",
+    "л": "l", "м": "m", "н": "n", "о": "o", "п": "p", "р": "r", "с": "s", "т": "t", "у": "u", "ф": "f", "х": "h",
+    "ц": "ts", "ч": "ch", "ш": "sh", "щ": "sch", "ъ": "", "ы": "y", "ь": "", "э": "e", "ю": "yu", "я": "ya",
+}  # fmt: skip
+_LETTER_OF = {sound: letter for letter, sound in reversed(_SOUNDS.items()) if len(sound) == 1}
+_HAS_CYRILLIC = re.compile(r"[а-яё]", re.IGNORECASE)
+_HAS_LATIN = re.compile(r"[a-z]", re.IGNORECASE)
+
+
+def is_mixed(word: str) -> bool:
+    """Whether letters of both alphabets stand in the word."""
+    return bool(_HAS_CYRILLIC.search(word) and _HAS_LATIN.search(word))
+
+
+def is_latin(word: str) -> bool:
+    """Whether the word has Latin letters and no Cyrillic ones."""
+    return bool(_HAS_LATIN.search(word)) and not _HAS_CYRILLIC.search(word)
+
+
+def one_alphabet(word: str) -> str:
+    """Return a mixed word in one alphabet, Cyrillic where both would do; unchanged where neither does."""
+    cyrillic, latin = word.translate(_TO_CYRILLIC), word.translate(_TO_LATIN)
+    return next((read for read in (cyrillic, latin) if not is_mixed(read)), word)
+
+
+def transliterated(word: str) -> str:
+    """Write a Cyrillic word with Latin letters, in small ones: «ГПК» is «gpk»."""
+    return "".join(_SOUNDS.get(letter, letter) for letter in word.casefold().replace("ё", "е"))
+
+
+def abbreviation_in_cyrillic(word: str) -> str | None:
+    """Spell a Latin abbreviation in Cyrillic, letter by letter: «IT» is «ИТ»; None for what is none."""
+    letters = [_LETTER_OF.get(letter) for letter in word.lower()]
+    known = [letter for letter in letters if letter]
+    return "".join(known).upper() if word.isupper() and 2 <= len(word) <= 5 and len(known) == len(letters) else None

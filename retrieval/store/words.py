@@ -1,0 +1,57 @@
+"""Texts of ready documents as their words are read from them, and passages as references are looked for in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, select, text
+
+from retrieval.store.schema import documents, passages
+
+_HOLDING = "SELECT rowid FROM passage_stems WHERE passage_stems MATCH :query LIMIT :limit"
+_DOCUMENTS = "SELECT id, collection FROM documents WHERE passages > 0"
+_PART = 500  # ids in one statement; SQLite's oldest limit of bound parameters is 999
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A passage with what tells where it stands."""
+
+    id: int
+    document: str
+    section: str
+    text: str
+
+
+def collections_by_document(conn: Connection) -> dict[str, str]:
+    """Return the collection of each document that has passages, by the document's id."""
+    return {row[0]: row[1] for row in conn.execute(text(_DOCUMENTS))}
+
+
+def texts_of(conn: Connection, document_id: str) -> Iterator[str]:
+    """Yield the document's name, then the sections and the texts of its passages."""
+    yield from conn.execute(select(documents.c.name).where(documents.c.id == document_id)).scalars()
+    rows = conn.execute(select(passages.c.section, passages.c.text).where(passages.c.document_id == document_id))
+    for row in rows:
+        yield f"{row.section or ''} {row.text}"
+
+
+def holding(conn: Connection, terms: Iterable[str], *, limit: int) -> list[int]:
+    """Return the ids of up to `limit` passages that hold all of the terms, whoever may read them."""
+    query = " AND ".join('"' + term.replace('"', '""') + '"' for term in dict.fromkeys(terms))
+    return list(conn.execute(text(_HOLDING), {"query": query, "limit": limit}).scalars()) if query else []
+
+
+def places(conn: Connection, ids: Sequence[int], allowed: frozenset[str] | None) -> list[Place]:
+    """Return those passages that exist in the allowed collections; None allows all."""
+    wanted = (
+        select(passages.c.id, documents.c.name, passages.c.section, passages.c.text)
+        .join(documents)
+        .where(passages.c.id.in_(bindparam("ids", expanding=True)))
+    )
+    if allowed is not None:
+        wanted = wanted.where(documents.c.collection.in_(sorted(allowed)))
+    parts = (ids[at : at + _PART] for at in range(0, len(ids), _PART))
+    rows = (row for part in parts for row in conn.execute(wanted, {"ids": list(part)}))
+    return [Place(row.id, row.name, row.section or "", row.text) for row in rows]
