@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from core.types import Citation, Passage
 from generation.citations import Numbering, Quote, shorten
+from generation.language import is_russian
 from generation.language_model import Completion, LanguageModel
 from generation.marks import harmless, harmless_line
-from generation.prompt import estimate_tokens, retrieval_query, stable_order, title
+from generation.prompt import estimate_tokens, stable_order, title
 from generation.request import AnswerRequest
 from generation.span_prompt import (
     END,
@@ -42,6 +43,7 @@ ALTERNATIVES = 10
 # with its passage, without it, and of others only (`python -m evaluation.calibration`).
 WEIGHTS = np.array([0.5, 1.0, 0.3, 8.0, 1.5])
 BIAS = -7.0
+_FOREIGN = "В документе на другом языке сказано: "
 MIN_CONFIDENCE = 0.35  # below, the service refuses
 
 
@@ -97,7 +99,7 @@ class SpansWriter:
         self, request: AnswerRequest, passages: tuple[Passage, ...], heard: Callable[[], None]
     ) -> AsyncGenerator[Statement]:
         """Give one statement, or none when it would probably be wrong."""
-        question = retrieval_query(request.question, request.history)
+        question = request.question
         found, evidence = await self.propose(question, passages)
         heard()
         if found and evidence.confidence() >= MIN_CONFIDENCE:
@@ -162,16 +164,21 @@ def weigh(question: str, found: Sequence[Found], completion: Completion, encoder
 
 
 def state(found: Sequence[Found], confidence: float) -> Statement:
-    """The words as a sentence with the numbers of their citations: «28 календарных дней [1].»"""
+    """The words as a sentence with the numbers of their citations: «28 календарных дней [1].»
+
+    Words in another language are a quotation in a Russian sentence: the model cannot translate.
+    """
     numbering = Numbering()
-    said: list[str] = []
+    said = [" ".join(part.words.text.split()).rstrip(".,;:") for part in found]
+    is_foreign = not all(map(is_russian, said))
+    marked: list[str] = []
     cited: list[Citation] = []
-    for part in found:
-        numbers, citations = numbering.cite([shorten(part.sentence, part.words.start)])
-        said.append(f"{' '.join(part.words.text.split()).rstrip('.,;:')} [{numbers[0]}]")
+    for words, part in zip(said, found, strict=True):
+        (number, *_), citations = numbering.cite([shorten(part.sentence, part.words.start)])
+        marked.append(f"«{words}» [{number}]" if is_foreign else f"{words} [{number}]")
         cited += citations
-    text = "; ".join(said)
-    return Statement(f"{text[0].upper()}{text[1:]}.", tuple(cited), confidence)
+    text = f"{_FOREIGN if is_foreign else ''}{'; '.join(marked)}."
+    return Statement(text[0].upper() + text[1:], tuple(cited), confidence)
 
 
 def _around(words: Quote) -> Found:
