@@ -80,20 +80,24 @@ def _is_equal(got: Any, expected: Any) -> bool:
 
 
 async def run() -> list[Outcome]:
-    """Measure every document, one after the other."""
+    """Measure and print every document, one after the other."""
     model = LanguageModel(server_of(load_settings()))
+    outcomes: list[Outcome] = []
     try:
-        return [await measure(document, model) for document in DOCUMENTS]
+        for document in DOCUMENTS:
+            each = await measure(document, model)
+            outcomes.append(each)
+            line = {"document": each.name, "right": each.right, "of": each.values, "s": round(each.took_s, 1)}
+            sys.stdout.write(json.dumps(line | {"wrong": each.wrong}, ensure_ascii=False) + "\n")
+            sys.stdout.flush()
     finally:
         await model.aclose()
+    return outcomes
 
 
 def main() -> None:
-    """Print each document's figures and the whole."""
+    """Print each document's figures, then those of all."""
     outcomes = asyncio.run(run())
-    for each in outcomes:
-        line = {"document": each.name, "right": each.right, "of": each.values, "s": round(each.took_s, 1)}
-        sys.stdout.write(json.dumps(line | {"wrong": each.wrong}, ensure_ascii=False) + "\n")
     total = {
         "valid": sum(each.is_valid for each in outcomes) / len(outcomes),
         "verbatim": sum(each.is_verbatim for each in outcomes) / len(outcomes),

@@ -5,13 +5,20 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
+from api.routes.extract import read_document
+from core.errors import NotFound, TryLater
+from core.types import Principal
+from retrieval.store import documents
+from retrieval.store.documents import Upload
 from tests.service import Service
+from tests.small_base import SmallBase
 from tests.test_api_contract import assert_problem, upload, wait
 
 pytestmark = pytest.mark.real_model
@@ -140,3 +147,22 @@ def test_the_call_is_described(api: httpx.Client) -> None:
     assert {"data", "refused", "citations", "fields", "unsupported"} <= set(
         described["components"]["schemas"]["ExtractOut"]["properties"]
     )
+
+
+def test_a_document_is_read_in_order_by_those_who_may_and_by_nobody_else(tmp_path: Path) -> None:
+    base = SmallBase(tmp_path)
+    document_id = base.add("Первый отрывок.", "Второй отрывок.", collection="staff")
+    read = read_document(base.database, document_id, Principal("clerk", frozenset({"staff"})))
+    assert [passage.text for passage in read] == ["Первый отрывок.", "Второй отрывок."]
+    with pytest.raises(NotFound):
+        read_document(base.database, document_id, Principal("guest", frozenset({"public"})))
+    base.close()
+
+
+def test_a_document_that_is_not_read_yet_is_for_later(tmp_path: Path) -> None:
+    base = SmallBase(tmp_path)
+    with base.database.write() as conn:
+        queued = documents.add(conn, Upload("a.txt", "default", "text/plain", 1, "0" * 64), Principal("test"), now=1.0)
+    with pytest.raises(TryLater, match="document_not_ready"):
+        read_document(base.database, queued.id, Principal("test"))
+    base.close()
