@@ -94,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name in asked.sets:
         chosen = _sampled(_load(name, asked.data, settings), asked.limit, asked.seed)
         with tempfile.TemporaryDirectory() as fresh:
-            folder = asked.keep / chosen.name if asked.keep else Path(fresh)
+            folder = (asked.keep or Path(fresh)) / chosen.name
             measured = compare(folder, chosen, encoder, weights)
         report[name] = {"questions": len(chosen.questions)} | {way: asdict(q) for way, q in measured.items()}
         _show(name, chosen, measured)
