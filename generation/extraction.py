@@ -22,6 +22,7 @@ from generation.grounding import Ground
 from generation.json_grammar import object_of
 from generation.json_schema import Bounds, Schema, bounded
 from generation.language_model import LanguageModel
+from generation.span_prompt import END
 from generation.spans import ALTERNATIVES, MAX_TOKENS, PASSAGES_READ
 from generation.validity import Validity
 
@@ -191,7 +192,11 @@ class Extractor:
 
     async def _ask(self, prompt: FieldPrompt, question: Question, heard: Callable[[], None]) -> Tree | None:
         said = await self._model.complete(
-            prompt.text(question), grammar=prompt.grammar, max_tokens=MAX_TOKENS, alternatives=ALTERNATIVES
+            prompt.text(question),
+            grammar=prompt.grammar,
+            stop=END,
+            max_tokens=MAX_TOKENS,
+            alternatives=ALTERNATIVES,
         )
         heard()
         return answered(question, prompt.found(said, question), self._is_valid)

@@ -77,7 +77,7 @@ class JsonGrammars:
 
     def constraint(self, schema: Schema = ANY_OBJECT) -> JsonConstraint:
         """Hold an answer to `schema`. Raises `InvalidRequest` or `TooLarge`, as `json_schema.resolve` does."""
-        grammar = LLMatcher.grammar_from_json_schema(bounded(resolve(schema, self._limits)), overrides=STYLE)  # type: ignore[arg-type]
+        grammar = _grammar(bounded(resolve(schema, self._limits)))
         matcher = LLMatcher(self._tree(), grammar, limits=LIMITS, log_level=0)
         if matcher.is_error():
             raise _unusable()
@@ -99,8 +99,7 @@ class JsonGrammars:
 
 def check_usable(schema: Schema) -> None:
     """Raise `InvalidRequest` when no grammar can be made of a resolved schema, with no vocabulary at hand."""
-    grammar = LLMatcher.grammar_from_json_schema(dict(schema), overrides=STYLE)  # type: ignore[arg-type]
-    if LLMatcher.validate_grammar(grammar, limits=LIMITS):
+    if LLMatcher.validate_grammar(_grammar(schema), limits=LIMITS):
         raise _unusable()
 
 
@@ -112,7 +111,7 @@ class PatternMatcher:
 
     def matches(self, pattern: str, text: str) -> bool:
         """Whether the pattern is found in `text`, by the same rules as the grammar writes by."""
-        grammar = LLMatcher.grammar_from_json_schema({"type": "string", "pattern": pattern}, overrides=STYLE)  # type: ignore[arg-type]
+        grammar = _grammar({"type": "string", "pattern": pattern})
         matcher = LLMatcher(self._tokenizer, grammar, limits=LIMITS, log_level=0)
         said = list(json.dumps(text, ensure_ascii=False).encode(errors="replace"))
         return matcher.try_consume_tokens(said) == len(said) and matcher.is_accepting()
@@ -143,6 +142,14 @@ class _Bytes:
 
     def __call__(self, text: bytes | str) -> list[int]:
         return list(text.encode() if isinstance(text, str) else text)
+
+
+def _grammar(schema: Schema) -> str:
+    """The schema in llguidance's own words; raises `InvalidRequest` for numbers beyond 64 bits."""
+    try:
+        return LLMatcher.grammar_from_json_schema(dict(schema), overrides=STYLE)  # type: ignore[arg-type]
+    except ValueError as exc:
+        raise _unusable() from exc
 
 
 def _unusable() -> InvalidRequest:

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from core.errors import InvalidRequest, TooLarge
 from core.settings import load_settings
 from generation.json_grammar import PatternMatcher, check_usable
-from generation.json_schema import SchemaLimits, allows_null, resolve
+from generation.json_schema import Bounds, SchemaLimits, allows_null, bounded, resolve
 from generation.served import load_chosen
 from tests.live_model_server import live_server, wait_until
 
@@ -206,10 +206,38 @@ def test_patterns_are_matched_in_time_whatever_they_are(pattern: str, text: str,
     assert time.monotonic() - started < 2
 
 
+def test_a_number_beyond_all_bounds_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="schema_unusable"):
+        check_usable(resolve({"enum": [10**30]}, SchemaLimits()))
+
+
 def test_references_are_followed_and_keep_what_their_place_says() -> None:
     schema = {"$defs": {"p": of(name=SHORT)}, **of(buyer={"$ref": "#/$defs/p", "description": "Кто платит"})}
     buyer = resolve(schema, SchemaLimits())["properties"]["buyer"]
     assert (buyer["description"], buyer["properties"]["name"]) == ("Кто платит", SHORT)
+
+
+@pytest.mark.parametrize(
+    ("schema", "stricter"),
+    [
+        ({"type": "integer"}, {"minimum": -(10**15), "maximum": 10**15}),
+        ({"type": ["number", "null"], "minimum": 0}, {"minimum": 0, "maximum": 10**15, "multipleOf": 0.000001}),
+        ({"type": "integer", "exclusiveMaximum": 10**18}, {"minimum": -(10**18), "exclusiveMaximum": 10**18}),
+        ({"type": "string", "format": "date-time"}, {"maxLength": 32}),
+        ({"type": "string", "minLength": 400}, {"maxLength": 400}),
+        ({"type": "string", "maxLength": 5}, {"maxLength": 5}),
+        (
+            {"type": "array", "items": {"type": "string"}},
+            {"maxItems": 20, "items": {"type": "string", "maxLength": 300}},
+        ),
+        (of(required=False, a=SHORT), {"additionalProperties": False}),
+        ({"enum": [1, "два"]}, {}),
+    ],
+)
+def test_every_value_is_given_an_end(schema: dict[str, Any], stricter: dict[str, Any]) -> None:
+    made = bounded(resolve(schema, SchemaLimits()), Bounds(max_chars=300, max_items=20))
+    assert made == resolve(schema, SchemaLimits()) | stricter
+    check_usable(made)
 
 
 @pytest.mark.parametrize(
