@@ -85,7 +85,12 @@ def build(settings: Settings) -> Parts:
         files=FileStore(settings.data_dir / "files"),
         searcher=searcher,
         search_pool=search_pool,
-        answerer=Answerer(searcher.search, make_writer(language_model, encoder, search_pool), search_pool),
+        answerer=Answerer(
+            searcher.search,
+            make_writer(language_model, encoder, search_pool),
+            search_pool,
+            escalate_below=settings.escalate_below_confidence,
+        ),
         extractor=Extractor(
             Sources(searcher.search, partial(extract.read_document, database)),
             language_model,

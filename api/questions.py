@@ -45,7 +45,7 @@ async def answer_events(found: Parts, asked: AnswerRequest, turn: Turn) -> Async
         async with aclosing(found.answerer.generate(asked, sources)) as events:
             async for event in events:
                 if isinstance(event, Done):
-                    _count(found, event)
+                    found.metrics.count(event)
                 yield event
 
 
@@ -60,10 +60,3 @@ async def _last(events: AsyncIterator[QuestionEvent]) -> Done:
         if isinstance(event, Done):
             return event
     raise AssertionError("an answer ends with Done")
-
-
-def _count(found: Parts, done: Done) -> None:
-    answer = done.answer
-    found.metrics.answers.labels("refused" if answer.refused else "answered").inc()
-    if answer.timings.first_token_ms is not None:
-        found.metrics.first_token_s.observe(answer.timings.first_token_ms / 1000)

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import Executor
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
@@ -14,10 +15,13 @@ from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
 
 from core.types import Answer, Interpretation, Passage, Principal, Timings
 from generation.draft import Draft
+from generation.escalation import needs_person
 from generation.events import AnswerEvent, Done, Sources, Token
 from generation.prompt import retrieval_query
 from generation.request import AnswerRequest
 from generation.statements import Statement, Written
+
+ESCALATE_BELOW = 0.5  # the setting's default: more probably wrong than right
 
 __all__ = ["AnswerRequest", "Answerer", "Found", "Search", "Writer"]
 
@@ -61,13 +65,23 @@ class Answerer:
     """Answers questions from documents. Searching and generating are two steps, so that only the latter need queue."""
 
     def __init__(
-        self, search: Search, writer: Writer, executor: Executor, *, clock: Callable[[], float] = time.perf_counter
+        self,
+        search: Search,
+        writer: Writer,
+        executor: Executor,
+        *,
+        clock: Callable[[], float] = time.perf_counter,
+        escalate_below: float = ESCALATE_BELOW,
     ) -> None:
-        """`executor` runs the blocking search; `clock` counts seconds."""
+        """`executor` runs the blocking search; `clock` counts seconds.
+
+        Answers of a confidence under `escalate_below`, 0..1, are marked for a person to look at.
+        """
         self._search = search
         self._writer = writer
         self._executor = executor
         self._clock = clock
+        self._escalate_below = escalate_below
 
     async def search(self, request: AnswerRequest) -> Sources:
         """Find the passages that the answer may rest on."""
@@ -99,7 +113,9 @@ class Answerer:
         if draft.refusal:
             yield Token(draft.refusal)
         timings = Timings(sources.search_ms, watch.first_token_ms, watch.elapsed_ms())
-        yield Done(draft.answer(self._writer.model, timings), draft.retries)
+        answer = draft.answer(self._writer.model, timings)
+        is_open = needs_person(request.question, answer, below=self._escalate_below)
+        yield Done(replace(answer, escalate=is_open), draft.retries)
 
     async def stream(self, request: AnswerRequest) -> AsyncGenerator[AnswerEvent]:
         """Search, then generate: one `Sources`, `Token`s, one `Done`."""

@@ -14,10 +14,14 @@ from typing import Any
 
 @dataclass
 class ScriptedModel:
-    """What the server says and what it was asked. `status` other than 200 refuses every request."""
+    """What the server says and what it was asked. `status` other than 200 refuses every request.
+
+    `says_next`, when set, is said from the second request on.
+    """
 
     url: str = ""
     says: str = ""
+    says_next: str | None = None
     status: int = 200
     counts_tokens: bool = True
     pause_s: float = 0.0
@@ -59,6 +63,9 @@ def _handler(model: ScriptedModel) -> type[BaseHTTPRequestHandler]:
                 self._reply(model.status, {"error": {"message": "refused"}})
             elif self.path == "/tokenize":
                 self._tokenize(body)
+            elif "messages" in body and not body.get("stream"):
+                model.requests.append(body)
+                self._reply(200, {"choices": [{"message": {"content": model.says}}]})
             else:
                 model.requests.append(body)
                 self._stream(is_chat="messages" in body)
@@ -81,9 +88,10 @@ def _handler(model: ScriptedModel) -> type[BaseHTTPRequestHandler]:
             self.send_response(200)
             self.send_header("content-type", "text/event-stream")
             self.end_headers()
+            says = model.says if model.says_next is None or len(model.requests) < 2 else model.says_next
             try:
-                for start in range(0, len(model.says), 4):
-                    self._event(_chunk(model.says[start : start + 4], is_chat=is_chat))
+                for start in range(0, len(says), 4):
+                    self._event(_chunk(says[start : start + 4], is_chat=is_chat))
                     model.pieces_sent += 1
                     time.sleep(model.pause_s)
                 self._event(_chunk("", is_chat=is_chat, finish="stop"))

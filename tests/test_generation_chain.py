@@ -12,10 +12,11 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from core.errors import InvalidRequest, Misconfigured, TryLater
-from core.types import Answer, Interpretation, Passage, Principal, Turn
+from core.types import Answer, Interpretation, Passage, Principal, Turn, Verdict
 from generation.chain import Answerer, AnswerRequest
 from generation.events import Done, Sources, Token
 from generation.language_model import LanguageModel, ModelServer
+from generation.prompt import IN_RUSSIAN
 from generation.prose import ProseWriter
 from generation.refusal import NO_DOCUMENTS, NOT_FOUND
 from tests.embedded_encoder import embedded_encoder
@@ -53,7 +54,7 @@ async def answering(model: ScriptedModel, passages: tuple[Passage, ...] = PASSAG
     server = ModelServer(model.url, "scripted", "prose", context_tokens=4096, answer_max_tokens=200, timeout_s=5)
     language_model = LanguageModel(server)
 
-    def search(query: str, *, principal: Principal, collection: str | None, top_k: int) -> Found:
+    def search(query: str, *, principal: Principal, collection: str | None, top_k: int, exact: bool = False) -> Found:
         return Found(passages, Interpretation(query))
 
     try:
@@ -63,10 +64,12 @@ async def answering(model: ScriptedModel, passages: tuple[Passage, ...] = PASSAG
         await language_model.aclose()
 
 
-async def answer_to(model: ScriptedModel, says: str, **request: object) -> Answer:
+async def answer_to(
+    model: ScriptedModel, says: str, question: str = "Сколько длится отпуск?", **request: object
+) -> Answer:
     model.says = says
     async with answering(model) as answerer:
-        return await answerer.answer(AnswerRequest("Сколько длится отпуск?", ME, **request))
+        return await answerer.answer(AnswerRequest(question, ME, **request))
 
 
 async def test_a_supported_sentence_keeps_its_number_and_gets_a_verbatim_quote(model):
@@ -135,6 +138,94 @@ async def test_an_answer_without_support_is_a_refusal_that_still_shows_the_passa
 async def test_the_models_own_refusal_is_ours(model):
     answer = await answer_to(model, "К сожалению, в отрывках нет ответа на этот вопрос.")
     assert (answer.answer, answer.refused) == (NOT_FOUND, True)
+
+
+async def test_the_answer_says_what_was_checked_and_how_sure_it_is(model):
+    answer = await answer_to(
+        model, "Отпуск составляет 28 календарных дней [1]. Отпуск составляет 35 дней [1]. Отпуск не оплачивается [1]."
+    )
+    assert [(check.verdict, check.reason) for check in answer.checks] == [
+        (Verdict.SUPPORTED, ""),
+        (Verdict.DROPPED, "number"),
+        (Verdict.DROPPED, "negation"),
+    ]
+    assert 0.3 <= answer.confidence <= 1
+    assert answer.escalate
+
+
+async def test_a_good_answer_needs_no_person(model):
+    answer = await answer_to(model, "Ежегодный оплачиваемый отпуск составляет 28 календарных дней [1].")
+    assert not answer.escalate
+
+
+async def test_a_refusal_is_passed_on_where_a_passage_speaks_of_the_matter(model):
+    near = await answer_to(model, "В отрывках нет ответа на этот вопрос.", question="За сколько дней подают заявление?")
+    far = await answer_to(model, "В отрывках нет ответа на этот вопрос.", question="Каков радиус орбиты Сатурна?")
+    assert (near.refused, near.escalate, near.confidence) == (True, True, 0)
+    assert (far.refused, far.escalate) == (True, False)
+
+
+async def test_a_model_that_writes_english_is_asked_once_more_for_russian(model):
+    model.says_next = "Отпуск составляет 28 календарных дней [1]."
+    model.says = "The leave lasts 28 calendar days [1]. It is paid [1]."
+    async with answering(model) as answerer:
+        events = [event async for event in answerer.stream(AnswerRequest("Сколько длится отпуск?", ME))]
+    assert events[-1].answer.answer == "Отпуск составляет 28 календарных дней [1]."
+    assert events[-1].retries == 1
+    assert IN_RUSSIAN in model.prompt
+    assert IN_RUSSIAN not in "".join(message["content"] for message in model.requests[0]["messages"])
+
+
+async def test_a_model_that_knows_no_russian_is_asked_twice_and_refused(model):
+    answer = await answer_to(model, "The leave lasts 28 calendar days [1].")
+    assert (answer.answer, answer.refused) == (NOT_FOUND, True)
+    assert [check.reason for check in answer.checks] == ["language"]
+    assert len(model.requests) == 2
+
+
+async def test_what_was_said_in_russian_before_the_retry_is_not_said_twice(model):
+    model.says_next = "Отпуск составляет 28 календарных дней [1]. Заявление подают за 14 дней до начала отпуска [1]."
+    answer = await answer_to(model, "Отпуск составляет 28 календарных дней [1]. Apply 14 days before it [1].")
+    assert answer.answer == (
+        "Отпуск составляет 28 календарных дней [1]. Заявление подают за 14 дней до начала отпуска [2]."
+    )
+
+
+async def test_a_list_draws_on_several_documents_and_its_introduction_needs_no_source(model):
+    answer = await answer_to(
+        model,
+        "Вот что сказано:\n- Отпуск составляет 28 календарных дней [1];\n"
+        "- Контроль за исполнением возложен на заместителя министра Петрову А. В. [2]",
+    )
+    assert answer.answer == (
+        "- Отпуск составляет 28 календарных дней [1];\n"
+        "- Контроль за исполнением возложен на заместителя министра Петрову А. В. [2]"
+    )
+    assert {citation.document_id for citation in answer.citations} == {"a", "b"}
+    assert not answer.escalate
+
+
+async def test_a_sentence_on_two_documents_cites_both(model):
+    answer = await answer_to(
+        model, "Отпуск составляет 28 календарных дней, а приказ вступает в силу с 01.02.2014 г. [1][2]"
+    )
+    assert not answer.refused
+    assert [citation.document_id for citation in answer.citations] == ["a", "b"]
+
+
+async def test_an_english_document_is_answered_in_russian(model):
+    text = "The warranty covers manufacturing defects for two years. It does not cover damage caused by water."
+    model.says = "Гарантия покрывает производственные дефекты в течение двух лет [1]. Гарантия действует пять лет [1]."
+    async with answering(model, (Passage(1, "e", "Manual.pdf", 1, None, text, 0, len(text)),)) as answerer:
+        answer = await answerer.answer(AnswerRequest("Что покрывает гарантия?", ME))
+    assert answer.answer == "Гарантия покрывает производственные дефекты в течение двух лет [1]."
+    assert answer.citations[0].quote == "The warranty covers manufacturing defects for two years."
+
+
+async def test_nothing_of_question_or_answer_is_logged(model, caplog):
+    with caplog.at_level("DEBUG", logger="generation"):
+        await answer_to(model, "Отпуск составляет 28 календарных дней [1]. Столица Франции — Париж [1].")
+    assert not caplog.records
 
 
 async def test_without_passages_the_model_is_not_asked(model):

@@ -56,6 +56,21 @@ def test_an_empty_base_says_how_to_begin(double, page):
     assert any("Загрузите файлы" in element.value for element in page.markdown)
 
 
+@pytest.mark.parametrize(
+    ("escalate", "refused", "said"),
+    [
+        (True, False, "Ответ может быть неточным: проверьте его по источнику."),
+        (True, True, "Передайте вопрос специалисту: о похожем в документах сказано, но прямого ответа мы не нашли."),
+        (False, False, ""),
+    ],
+)
+def test_an_unsure_answer_says_what_to_do_with_it(double, page, escalate, refused, said):
+    double.escalate, double.refused = escalate, refused
+    shown = texts(ask(page, "За сколько дней подавать заявление?"))
+    assert said in shown
+    assert ("неточным" in shown, "специалисту" in shown) == (escalate and not refused, escalate and refused)
+
+
 def test_an_answer_shows_its_text_citation_and_passages(page):
     ask(page, "За сколько дней подавать заявление?")
     assert not page.exception

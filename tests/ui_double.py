@@ -37,6 +37,7 @@ class Double:
     keys: set[str] = field(default_factory=set)
     answer: str = "Заявление подают за 14 дней до начала отпуска [1]."
     refused: bool = False
+    escalate: bool = False
     queue: int = 0
     pause_s: float = 0.0
     busy: int | None = None
@@ -190,7 +191,7 @@ async def _answering(double: Double) -> AsyncIterator[str]:
         cited = [] if double.refused or not place else [{"n": 1, **place, "quote": QUOTE}]
         timings = {"search_ms": 12.0, "first_token_ms": 300.0, "total_ms": 900.0}
         whole = {"answer": double.answer, "refused": double.refused, "citations": cited}
-        yield _event("done", {**whole, "model": "saiga", "timings": timings})
+        yield _event("done", {**whole, "model": "saiga", "timings": timings, "escalate": double.escalate})
     except asyncio.CancelledError:
         double.hung_up.set()
         raise

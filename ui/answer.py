@@ -16,6 +16,8 @@ from ui.words import count, failure, place, shortened, waiting
 
 FENCE = "```"
 VERDICTS = ("down", "up")
+UNSURE = "Ответ может быть неточным: проверьте его по источнику."
+HAND_OVER = "Передайте вопрос специалисту: о похожем в документах сказано, но прямого ответа мы не нашли."
 
 
 def show_running(exchange: Exchange) -> None:
@@ -40,6 +42,8 @@ def show_finished(client: Client, exchange: Exchange) -> None:
     if exchange.is_plain and state.text:
         quiet("Без документов: ответ модели не проверен.", key=f"plain-{exchange.n}")
     if state.answer is not None:
+        if state.answer.escalate:
+            quiet(HAND_OVER if state.answer.refused else UNSURE, key=f"trust-{exchange.n}")
         for citation in state.answer.citations:
             _show_citation(citation, key=f"{exchange.n}-{citation.n}")
     if state.passages:

@@ -38,13 +38,15 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A whole answer."""
+    """A whole answer. `confidence` is 0..1; `escalate` says that a person should look."""
 
     answer: str
     refused: bool = False
     citations: tuple[Citation, ...] = ()
     model: str = ""
     timings: Timings | None = None
+    confidence: float = 1.0
+    escalate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
