@@ -20,6 +20,7 @@ from core.errors import Misconfigured, ServiceError
 from core.settings import Settings, load_settings
 from generation.chain import Answerer
 from generation.extraction import ExtractionLimits, Extractor, Sources
+from generation.follow_up import FollowUps
 from generation.language_model import LanguageModel
 from generation.model_choice import server_of
 from generation.writer import make_writer
@@ -27,6 +28,8 @@ from ingest.files import FileStore
 from ingest.limits import Limits
 from ingest.sandbox import Sandbox
 from retrieval.embedding.encoder import make_encoder
+from retrieval.query.reader import QueryReader
+from retrieval.query.vocabulary import Vocabulary
 from retrieval.searcher import Searcher
 from retrieval.store import keys
 from retrieval.store.database import Database
@@ -76,7 +79,10 @@ def build(settings: Settings) -> Parts:
         threads=settings.embedding_threads or 1,
     )
     index = VectorIndex(settings.data_dir / "index")
-    searcher = Searcher(database, encoder, index, dense_weight=settings.dense_weight)
+    vocabulary = Vocabulary(database, ThreadPoolExecutor(1, thread_name_prefix="words"))
+    vocabulary.keep_up()
+    reader = QueryReader(vocabulary)
+    searcher = Searcher(database, encoder, index, dense_weight=settings.dense_weight, reader=reader)
     search_pool = ThreadPoolExecutor(SEARCH_THREADS, thread_name_prefix="search")
     language_model = LanguageModel(server_of(settings))
     return Parts(
@@ -90,6 +96,7 @@ def build(settings: Settings) -> Parts:
             make_writer(language_model, encoder, search_pool),
             search_pool,
             escalate_below=settings.escalate_below_confidence,
+            follow_ups=FollowUps(language_model),
         ),
         extractor=Extractor(
             Sources(searcher.search, partial(extract.read_document, database)),

@@ -51,6 +51,7 @@ class SearchIn(Request):
     query: str = Field(examples=["сколько дней длится отпуск"])
     collection: Collection | None = None
     top_k: int | None = Field(None, ge=1, le=50)
+    exact: bool = Field(False, description="Search for the words as typed: nothing is mended.")
 
 
 class AskIn(Request):
@@ -61,6 +62,7 @@ class AskIn(Request):
     history: list[TurnIn] = Field(default_factory=list, max_length=HISTORY_MAX_TURNS)
     top_k: int | None = Field(None, ge=1, le=50)
     stream: bool = False
+    exact: bool = Field(False, description="Take the question as typed: nothing is mended or taken from the history.")
 
 
 class FeedbackIn(Request):

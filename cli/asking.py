@@ -29,7 +29,10 @@ async def _ask(client: Client, question: str, collection: str) -> Answered:
                 spoken = True
             case Answered():
                 answered = event
-            case Queued() | Sources():
+            case Sources(interpretation=understood):
+                if understood is not None and understood.notice:
+                    say(understood.notice)
+            case Queued():
                 pass
     say("" if spoken else answered.answer)
     show_citations(answered)

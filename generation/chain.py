@@ -17,7 +17,7 @@ from core.types import Answer, Interpretation, Passage, Principal, Timings
 from generation.draft import Draft
 from generation.escalation import needs_person
 from generation.events import AnswerEvent, Done, Sources, Token
-from generation.prompt import retrieval_query
+from generation.follow_up import FollowUps
 from generation.request import AnswerRequest
 from generation.statements import Statement, Written
 
@@ -41,8 +41,10 @@ class Found(Protocol):
 class Search(Protocol):
     """`Searcher.search`: blocking, safe to call from several threads."""
 
-    def __call__(self, query: str, *, principal: Principal, collection: str | None, top_k: int) -> Found:
-        """Find passages that `principal` may read."""
+    def __call__(
+        self, query: str, *, principal: Principal, collection: str | None, top_k: int, exact: bool = False
+    ) -> Found:
+        """Find passages that `principal` may read; `exact` searches for the words as typed."""
 
 
 class Writer(Protocol):
@@ -72,36 +74,48 @@ class Answerer:
         *,
         clock: Callable[[], float] = time.perf_counter,
         escalate_below: float = ESCALATE_BELOW,
+        follow_ups: FollowUps | None = None,
     ) -> None:
         """`executor` runs the blocking search; `clock` counts seconds.
 
         Answers of a confidence under `escalate_below`, 0..1, are marked for a person to look at.
+        Without `follow_ups` the rules alone make questions whole.
         """
         self._search = search
         self._writer = writer
         self._executor = executor
         self._clock = clock
         self._escalate_below = escalate_below
+        self._follow_ups = follow_ups or FollowUps()
 
     async def search(self, request: AnswerRequest) -> Sources:
         """Find the passages that the answer may rest on."""
         asked_s = self._clock()
+        question = request.question
+        if not request.exact:
+            question = await self._follow_ups.whole(question, request.history)
         call = partial(
             self._search,
-            retrieval_query(request.question, request.history),
+            question,
             principal=request.principal,
             collection=request.collection,
             top_k=request.top_k,
+            exact=request.exact,
         )
         found = await asyncio.get_running_loop().run_in_executor(self._executor, call)
         search_ms = (self._clock() - asked_s) * 1000
-        return Sources(tuple(found.passages), search_ms, asked_s, found.interpretation)
+        understood = found.interpretation
+        if question != request.question:
+            understood = replace(understood, notice=f"Вопрос понят так: «{understood.searched}»")
+        return Sources(tuple(found.passages), search_ms, asked_s, understood)
 
     async def generate(self, request: AnswerRequest, sources: Sources) -> AsyncGenerator[Token | Done]:
         """Answer from `sources`. Closing this iterator breaks off the model at once.
 
         Raises what `LanguageModel` raises when the model is down, at the first step or in the middle.
         """
+        # What was searched for is also what is answered: a model can make nothing of «jngecr».
+        request = replace(request, question=sources.interpretation.searched)
         watch = _Watch(self._clock, sources.asked_s)
         draft = Draft(sources)
         if sources.passages:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,14 +27,6 @@ MODEL_REFUSAL = "В найденных документах нет ответа 
 
 CHARS_PER_TOKEN = 2.5  # on the safe side for Russian: 2.7 (Mistral 7B) to 3.5 (Llama 3) were measured
 _MESSAGE_TOKENS = 8  # what a chat format spends on one message: markers of role, begin and end
-_ANAPHORA = re.compile(
-    r"\b(он|она|оно|они|его|её|ее|их|ему|ей|им|ими|нём|нем|ней|них|этот|эта|это|эти|этого|этой|этих|этому|этом|этим|"
-    r"тот|та|те|того|той|тех|такой|такая|такие|там|тогда|туда|оттуда|сколько это|последн\w+|перв\w+ из них|"
-    r"данн\w+|указанн\w+|подробнее|ещё|еще)\b",
-    re.IGNORECASE,
-)
-_CONTINUES = re.compile(r"\s*(а|и|но|или|тогда|почему|зачем|а если)\b[^?]*\??\s*$", re.IGNORECASE)
-_SHORT_WORDS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +108,3 @@ def title(passage: Passage) -> str:
     """«Документ, раздел, стр. 7», as far as they are known, on one line."""
     known = (passage.document, passage.section, f"стр. {passage.page}" if passage.page else None)
     return " ".join(", ".join(part for part in known if part).split())
-
-
-def retrieval_query(question: str, history: Sequence[Turn]) -> str:
-    """What to search for: a question that leans on the one before it («А сколько их?») takes that one along."""
-    if not history or not _leans_back(question):
-        return question
-    return f"{history[-1].question} {question}"
-
-
-def _leans_back(question: str) -> bool:
-    is_short = len(question.split()) <= _SHORT_WORDS
-    return is_short or bool(_ANAPHORA.search(question) or _CONTINUES.match(question))

@@ -17,7 +17,7 @@ from generation.checked_passage import place_of
 from generation.citations import Numbering, Quote, shorten, without_marks
 from generation.language_model import LanguageModel
 from generation.marks import harmless, harmless_line
-from generation.prompt import estimate_tokens, retrieval_query, stable_order, title
+from generation.prompt import estimate_tokens, stable_order, title
 from generation.request import AnswerRequest
 from generation.statements import Statement
 from retrieval.embedding.encoder import Encoder
@@ -89,7 +89,7 @@ class QuotesWriter:
         self, request: AnswerRequest, passages: tuple[Passage, ...], heard: Callable[[], None]
     ) -> AsyncGenerator[Statement]:
         """Give the quotations, the most probable first; none when none is probable enough."""
-        question = retrieval_query(request.question, request.history)
+        question = request.question
         hint = ""
         prompt = completion_prompt(readable(passages, question, self._model.server.context_tokens), question)
         async with aclosing(self._model.stream_completion(prompt, max_tokens=_MAX_TOKENS, stop=_STOP)) as pieces:

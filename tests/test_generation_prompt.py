@@ -6,7 +6,7 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
 from core.types import Passage, Turn
-from generation.prompt import MODEL_REFUSAL, Parts, build, estimate_tokens, fit, retrieval_query, title
+from generation.prompt import MODEL_REFUSAL, Parts, build, estimate_tokens, fit, title
 
 
 def passage(number: int, *, document: str = "Устав.pdf", text: str = "Слово. ") -> Passage:
@@ -65,17 +65,3 @@ def test_what_fits_by_the_estimate_fits(room):
 def test_a_title_names_what_is_known():
     assert title(passage(7)) == "Устав.pdf, Раздел 1, стр. 7"
     assert title(Passage(1, "a", "Письмо.eml", None, None, "т", 0, 1)) == "Письмо.eml"
-
-
-@pytest.mark.parametrize(
-    "question", ["А сколько их?", "Кто его утвердил?", "Почему?", "А если сотрудник уволился раньше срока?"]
-)
-def test_a_question_that_leans_back_takes_the_one_before_it_along(question):
-    history = (Turn("Давно?", "Да."), Turn("Сколько дней длится отпуск?", "28 дней [1]."))
-    assert retrieval_query(question, history) == f"Сколько дней длится отпуск? {question}"
-
-
-def test_a_question_that_stands_alone_is_searched_for_alone():
-    question = "Какие документы нужны для приёма на работу?"
-    assert retrieval_query(question, (Turn("Сколько дней длится отпуск?", "28 дней [1]."),)) == question
-    assert retrieval_query("А сколько их?", ()) == "А сколько их?"

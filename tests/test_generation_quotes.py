@@ -44,7 +44,7 @@ def model_url() -> Iterator[str]:
 async def ask(url: str, question: str, encoder: Encoder) -> Answer:
     model = LanguageModel(ModelServer(url, "gemma3_270m", "quotes", context_tokens=4096, answer_max_tokens=200))
 
-    def search(query: str, *, principal: Principal, collection: str | None, top_k: int) -> Found:
+    def search(query: str, *, principal: Principal, collection: str | None, top_k: int, exact: bool = False) -> Found:
         return Found(PASSAGES, Interpretation(query))
 
     try:

@@ -10,7 +10,7 @@ from ui.look import failures_shown, notice, quiet
 from ui.parts import copy_button
 from ui.reply import ReplyState
 from ui.source import open_citation, open_passage
-from ui.talk import Exchange
+from ui.talk import EXACT, Exchange
 from ui.wire import Found, Verdict
 from ui.words import count, failure, place, shortened, waiting
 
@@ -23,6 +23,8 @@ HAND_OVER = "Передайте вопрос специалисту: о похо
 def show_running(exchange: Exchange) -> None:
     """What is there so far, what the service does now, and the button that ends it."""
     state = exchange.reply.state
+    if state.interpretation is not None and state.interpretation.notice:
+        quiet(state.interpretation.notice, key=f"understood-{exchange.n}")
     if state.text:
         show_text(state.text)
     else:
@@ -33,6 +35,8 @@ def show_running(exchange: Exchange) -> None:
 def show_finished(client: Client, exchange: Exchange) -> None:
     """The answer, what it rests on, and what the visitor may do with it."""
     state = exchange.reply.state
+    if state.interpretation is not None and state.interpretation.notice:
+        _show_understood(state.interpretation.notice, exchange)
     if state.text:
         show_text(state.text)
     if state.stopped:
@@ -61,6 +65,22 @@ def show_text(text: str) -> None:
             st.code(rest if newline else first, language=None, wrap_lines=True)
         elif part.strip():
             st.text(part.strip("\n"))
+
+
+def _show_understood(understood: str, exchange: Exchange) -> None:
+    """How the question was read, and the way back to the visitor's own words."""
+    quiet(understood, key=f"understood-{exchange.n}")
+    st.button(
+        "Искать точно, как написано",
+        key=f"exact-{exchange.n}",
+        icon=":material/search:",
+        on_click=_ask_exactly,
+        args=(exchange.question,),
+    )
+
+
+def _ask_exactly(question: str) -> None:
+    st.session_state[EXACT] = question
 
 
 def _doing(exchange: Exchange, state: ReplyState) -> str:

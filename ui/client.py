@@ -131,9 +131,13 @@ class Client:
         """Keep a person's verdict on an answer."""
         self._call("POST", "/v1/feedback", json=asdict(verdict))
 
-    async def ask(self, question: str, *, collection: str, history: Sequence[Turn]) -> AsyncIterator[Event]:
-        """Answer from documents, event by event; `Answered` is the last one."""
+    async def ask(
+        self, question: str, *, collection: str, history: Sequence[Turn], exact: bool = False
+    ) -> AsyncIterator[Event]:
+        """Answer from documents, event by event; `Answered` is the last one. `exact` takes the question as typed."""
         body: dict[str, Any] = {"question": question, "stream": True, "history": [asdict(turn) for turn in history]}
+        if exact:
+            body["exact"] = True
         if collection:
             body["collection"] = collection
         async with self._stream("/v1/ask", body) as lines:

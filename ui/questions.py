@@ -14,7 +14,7 @@ from ui.client import Client
 from ui.look import notice
 from ui.reply import Reply
 from ui.source import show_opened
-from ui.talk import Exchange, history
+from ui.talk import EXACT, Exchange, history
 from ui.wire import ClientError, Collection, Event
 from ui.words import count, failure
 
@@ -50,6 +50,10 @@ def show(client: Client, *, documents_page: StreamlitPage, question_max_chars: i
     )
     if question and question.strip():
         talk.append(_ask(client, talk, question.strip(), collection=collection, is_plain=is_plain))
+        st.rerun()
+    exact = st.session_state.pop(EXACT, None)
+    if exact and not is_running:
+        talk.append(_ask(client, talk, exact, collection=collection, is_exact=True))
         st.rerun()
     show_opened(client)
 
@@ -108,13 +112,21 @@ def _start_anew() -> None:
     st.session_state[TALK] = []
 
 
-def _ask(client: Client, talk: list[Exchange], question: str, *, collection: str, is_plain: bool) -> Exchange:
+def _ask(
+    client: Client,
+    talk: list[Exchange],
+    question: str,
+    *,
+    collection: str,
+    is_plain: bool = False,
+    is_exact: bool = False,
+) -> Exchange:
     turns = history(talk, is_plain=is_plain)
 
     def events() -> AsyncIterator[Event]:
         if is_plain:
             return client.chat(question, history=turns)
-        return client.ask(question, collection=collection, history=turns)
+        return client.ask(question, collection=collection, history=turns, exact=is_exact)
 
     return Exchange(n=len(talk), question=question, reply=Reply(events), is_plain=is_plain)
 

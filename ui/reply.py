@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 
+from core.types import Interpretation
 from ui.wire import Answered, ClientError, Event, Found, Queued, Sources, Token
 
 logger = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ class ReplyState:
     text: str = ""
     queued: Queued | None = None
     passages: tuple[Found, ...] | None = None
+    interpretation: Interpretation | None = None
     answer: Answered | None = None
     error: ClientError | None = None
     stopped: bool = False
@@ -39,8 +41,8 @@ def advance(state: ReplyState, event: Event) -> ReplyState:
     match event:
         case Queued():
             return replace(state, queued=event)
-        case Sources(passages):
-            return replace(state, queued=None, passages=passages)
+        case Sources(passages, interpretation):
+            return replace(state, queued=None, passages=passages, interpretation=interpretation)
         case Token(text):
             return replace(state, queued=None, text=state.text + text)
         case Answered():

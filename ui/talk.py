@@ -9,6 +9,7 @@ from core.types import Turn
 from ui.reply import Reply
 
 HISTORY_TURNS = 4
+EXACT = "exact"  # the question that the visitor wants asked in exactly those words, in the session
 
 
 @dataclass(slots=True)

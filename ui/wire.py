@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from core.errors import ServiceError
-from core.types import Citation, Document, Timings
+from core.types import Citation, Document, Interpretation, Timings
 
 T = TypeVar("T")
 
@@ -47,6 +47,7 @@ class Answered:
     timings: Timings | None = None
     confidence: float = 1.0
     escalate: bool = False
+    interpretation: Interpretation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,7 @@ class Sources:
     """What the search found, sent before the first word."""
 
     passages: tuple[Found, ...]
+    interpretation: Interpretation | None = None
 
 
 @dataclass(frozen=True, slots=True)

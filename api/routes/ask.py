@@ -64,6 +64,7 @@ def _request(asked: AskIn, found: Parts, principal: Principal) -> AnswerRequest:
         collection=asked.collection,
         history=tuple(turn.turn() for turn in asked.history),
         top_k=asked.top_k or found.settings.top_k,
+        exact=asked.exact,
     )
 
 

@@ -23,6 +23,7 @@ async def search(wanted: SearchIn, found: PartsDep, principal: PrincipalDep) -> 
         principal=principal,
         collection=wanted.collection,
         top_k=wanted.top_k or found.settings.top_k,
+        exact=wanted.exact,
     )
     with found.metrics.search_s.time():
         result = await asyncio.get_running_loop().run_in_executor(found.search_pool, call)
