@@ -215,10 +215,10 @@ async def test_a_sentence_on_two_documents_cites_both(model):
 
 async def test_an_english_document_is_answered_in_russian(model):
     text = "The warranty covers manufacturing defects for two years. It does not cover damage caused by water."
-    model.says = "Гарантия покрывает производственные дефекты в течение двух лет [1]. Гарантия действует пять лет [1]."
+    model.says = "Гарантия покрывает в течение двух лет производственные дефекты [1]. Гарантия действует пять лет [1]."
     async with answering(model, (Passage(1, "e", "Manual.pdf", 1, None, text, 0, len(text)),)) as answerer:
         answer = await answerer.answer(AnswerRequest("Что покрывает гарантия?", ME))
-    assert answer.answer == "Гарантия покрывает производственные дефекты в течение двух лет [1]."
+    assert answer.answer == "Гарантия покрывает в течение двух лет производственные дефекты [1]."
     assert answer.citations[0].quote == "The warranty covers manufacturing defects for two years."
 
 
