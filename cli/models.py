@@ -36,11 +36,12 @@ def list_models() -> None:
             size(model.ram_bytes(settings.llm_context_tokens)),
             "да" if model.name in fitting else "нет",
             "встроена" if model.is_embedded else "да" if shelf.path(model).is_file() else "нет",
+            model.adapter or "",
             model.licence,
         ]
         for model in catalogue.models.values()
     ]
-    table(["", "Модель", "Файл", "Память", "Поместится", "Скачана", "Лицензия"], rows)
+    table(["", "Модель", "Файл", "Память", "Поместится", "Скачана", "Адаптер", "Лицензия"], rows)
     say(f"\nПамяти на этой машине: {size(memory)}. Скачать: znayka models pull ИМЯ; выбрать: znayka models use ИМЯ.")
 
 

@@ -18,14 +18,19 @@ def track(report: Report, folder: Path) -> bool:
 
     Where to is MLflow's own setting, MLFLOW_TRACKING_URI.
     """
+    return log_run(f"evaluate {report.origin.model}", parameters(report), metrics(report), folder)
+
+
+def log_run(name: str, parameters: Mapping[str, str], figures: Mapping[str, float], folder: Path) -> bool:
+    """Log a run of any kind with the files in `folder`; False when MLflow is not installed."""
     if find_spec("mlflow") is None:
         return False
     import mlflow
 
     mlflow.set_experiment(os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT))
-    with mlflow.start_run(run_name=f"evaluate {report.origin.model}"):
-        mlflow.log_params(parameters(report))
-        mlflow.log_metrics(metrics(report))
+    with mlflow.start_run(run_name=name):
+        mlflow.log_params(parameters)
+        mlflow.log_metrics(figures)
         mlflow.log_artifacts(str(folder))
     return True
 

@@ -85,6 +85,7 @@ class LlamaVocabulary:
         self._llama = llama
         self._vocab = llama._model.vocab
         self._buffer_type = ctypes.c_char * LONGEST_PIECE_BYTES
+        self.architecture = str(llama.metadata.get("general.architecture", ""))
         self.template: str | None = llama.metadata.get("tokenizer.chat_template")
         self.adds_bos = bool(llama_cpp.llama_vocab_get_add_bos(self._vocab))
         self._markers = MappingProxyType(dict(self._find_markers()))

@@ -1,4 +1,4 @@
-"""What is learnt from: passages with questions whose answers stand in them word for word, and questions they leave open."""
+"""What is learnt from: passages, questions whose answers stand in them word for word, and questions they leave open."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def read_materials(path: Path) -> Iterator[Material]:
     """
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         try:
-            yield checked(_material(json.loads(line)))
+            yield checked(material_of(json.loads(line)))
         except (ValueError, KeyError, TypeError) as exc:
             raise InvalidRequest("bad_material", f"{path.name}, строка {number}: {exc}") from exc
 
@@ -52,7 +52,8 @@ def checked(material: Material) -> Material:
     return material
 
 
-def _material(row: dict[str, Any]) -> Material:
+def material_of(row: dict[str, Any]) -> Material:
+    """A material of the row that `read_materials` describes. Raises `KeyError` or `TypeError` for another."""
     questions = tuple(Question(item["q"], tuple(item["a"])) for item in row["qas"])
     document = row["id"].partition("#")[0]
     return Material(row["id"], document, row["title"], row["text"], questions, tuple(row.get("none", ())))

@@ -36,8 +36,8 @@ class Tree:
 class Packed:
     """A tree as tensors of n tokens, of which k predict a token of an answer.
 
-    `ids`, `positions` (1, n); `full`, `sliding` (1, 1, n, n) bool, true where a row may look; `predicting` (k), `labels`
-    (k), `weights` (k) sum to 1.
+    `ids`, `positions` (1, n); `full`, `sliding` (1, 1, n, n) bool, true where a row may look; `predicting` (k),
+    `labels` (k), `weights` (k) sum to 1.
     """
 
     ids: Tensor

@@ -1,4 +1,4 @@
-"""Teaching: one lesson a step, AdamW, a cosine that warms up first; killed at any moment, it goes on from the last checkpoint."""
+"""Teaching: AdamW, a cosine that warms up first; killed at any moment, it goes on from the last checkpoint."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from core.errors import InvalidRequest
+from training.checkpoint import CHECKPOINT
 from training.packing import Tree, pack
 from training.weights import Student
 
@@ -31,7 +32,7 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where the course is. `loss` is the running mean of recent lessons, in nats a token; `left_s` the expected rest."""
+    """Where the course is. `loss` is the running mean of recent lessons in nats a token, `left_s` the expected rest."""
 
     step: int
     steps: int
@@ -55,7 +56,7 @@ class Teacher:
         """`folder` keeps `checkpoint.pt`."""
         self._student = student
         self._course = course
-        self._checkpoint = folder / "checkpoint.pt"
+        self._checkpoint = folder / CHECKPOINT
         self._optimizer = torch.optim.AdamW(
             student.parameters(), lr=course.learning_rate, weight_decay=course.weight_decay
         )
@@ -126,7 +127,7 @@ class Teacher:
 
 
 def pace(done: float, warm_up: float) -> float:
-    """Share of the full learning rate when `done` (0..1) of the course is over: up in a line, down in a cosine to 5 %."""
+    """Share of the full learning rate when `done` (0..1) of the course is over: up, then down in a cosine to 5 %."""
     if done < warm_up:
         return (done + 1e-3) / warm_up
     return 0.05 + 0.95 * (1 + math.cos(math.pi * (done - warm_up) / (1 - warm_up))) / 2

@@ -1,9 +1,11 @@
-"""A GGUF's own weights as a PyTorch model with LoRA on every projection. The only module that imports transformers and peft."""
+"""A GGUF's own weights as a PyTorch model with LoRA. The only module that imports transformers and peft."""
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from peft import LoraConfig, get_peft_model
@@ -22,7 +24,20 @@ class Lora:
 
     rank: int = 32
     alpha: int = 32
-    dropout: float = 0.05
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Numbers in the model: `all` weights, `inner` those that every token passes, `adapter` those that learn."""
+
+    all: int
+    inner: int
+    adapter: int
+    layers: int
+    width: int
+    heads: int
+    vocabulary: int
 
 
 class Student:
@@ -40,8 +55,20 @@ class Student:
         self.lora = lora
         self.window = int(base.config.sliding_window or base.config.max_position_embeddings)
         self._device = device
-        self._model = get_peft_model(base, config).to(device)
-        self._causal = self._model.base_model.model
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers by a name that v6 drops
+            self._model = get_peft_model(base, config).to(device)
+        self._causal: Any = self._model.base_model.model
+
+    @property
+    def size(self) -> Size:
+        """How large the model is, for judging what a course costs."""
+        config = self._causal.config
+        every = sum(parameter.numel() for parameter in self._model.parameters())
+        adapter = sum(parameter.numel() for parameter in self.parameters())
+        inner = every - config.vocab_size * config.hidden_size
+        shape = (config.num_hidden_layers, config.hidden_size, config.num_attention_heads, config.vocab_size)
+        return Size(every, inner, adapter, *shape)
 
     def parameters(self) -> list[nn.Parameter]:
         """The adapter's matrices, the only ones that learn."""
@@ -69,7 +96,9 @@ class Student:
 
     def adapter(self) -> dict[str, Tensor]:
         """The adapter's matrices by peft's names, on the CPU."""
-        return {name: value.detach().cpu() for name, value in get_peft_model_state_dict(self._model).items()}
+        # Left to itself, peft asks a hub whether the vocabulary has changed.
+        matrices = get_peft_model_state_dict(self._model, save_embedding_layers=False)
+        return {name: value.detach().cpu() for name, value in matrices.items()}
 
     def load_adapter(self, matrices: dict[str, Tensor]) -> None:
         """Take over the matrices that `adapter` gave."""

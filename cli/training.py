@@ -1,0 +1,224 @@
+"""`znayka train`: from one's own documents to an adapter of one's own: dataset, run, export."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.console import say, size, table
+
+if TYPE_CHECKING:
+    from core.settings import Settings
+    from training.card import Card
+    from training.course import Finished, Plan
+    from training.outlook import Outlook
+    from training.record import Base
+    from training.selfinstruct import Author
+
+app = typer.Typer(help="Дообучение модели на своих документах.", no_args_is_help=True)
+
+LICENCE = "Gemma Terms of Use"
+SETTINGS_TEACHER = "settings"
+
+Told = Callable[[str, int, int], None]
+
+
+@app.command()
+def dataset(
+    output: Annotated[Path, typer.Option(help="Папка для набора данных.")] = Path("data/training/dataset"),
+    collection: Annotated[str, typer.Option("--collection", "-c", help="Коллекция своих документов.")] = "",
+    pairs: Annotated[
+        Path | None, typer.Option(help="Вопросы с ответами по этой коллекции: CSV, XLSX, JSONL.", show_default=False)
+    ] = None,
+    xquad: Annotated[
+        Path | None, typer.Option(help="Папка с xquad.ru.json и split.json; берутся статьи train.", show_default=False)
+    ] = None,
+    kb: Annotated[
+        Path | None, typer.Option(help="Архив документации Yandex Cloud (.tar.xz).", show_default=False)
+    ] = None,
+    own: Annotated[bool, typer.Option(help="Добавить тексты с вопросами, которые идут со Знайкой.")] = True,
+    mine: Annotated[bool, typer.Option(help="Вывести вопросы из заголовков, определений, пунктов и сроков.")] = True,
+    teacher: Annotated[
+        str, typer.Option(help="Адрес сервера OpenAI (…/v1), который напишет вопросы; settings — из настроек.")
+    ] = "",
+    teacher_model: Annotated[str, typer.Option(help="Имя модели на этом сервере.")] = "default",
+    passes: Annotated[int, typer.Option(min=1, help="Сколько раз показать отрывок, каждый раз с другими.")] = 2,
+    seed: Annotated[int, typer.Option(help="С тем же числом набор получится тем же.")] = 7,
+) -> None:
+    """Собрать уроки: отрывки в том виде, в каком их показывает поиск, вопросы, ответы и отказы."""
+    from core.settings import load_settings
+    from training.extra import require_extra
+
+    require_extra()
+    from training.dataset import Recipe, build
+    from training.gathering import Wanted, gather
+
+    settings = load_settings()
+    author = _author(settings, teacher, teacher_model) if teacher else None
+    wanted = Wanted(collection, pairs, xquad, kb, has_our_texts=own, is_mined=mine, author=author)
+    with _bar("Собираю", "{task.fields[what]}: {task.completed} из {task.total}") as told:
+        gathered = gather(wanted, settings, told)
+        try:
+            recipe = Recipe(output.name, settings.embedding_model, passes, seed)
+            card = build(gathered.sources, recipe, gathered.ranking.ids, output)
+        finally:
+            gathered.close()
+    _show_card(card)
+    say(f"\nНабор: {output}, описание: {output / 'card.md'}. Учить: znayka train run {output} --output ПАПКА")
+
+
+@app.command("run")
+def run_course(
+    data: Annotated[Path, typer.Argument(help="Папка, которую собрала znayka train dataset.")],
+    output: Annotated[Path, typer.Option(help="Папка обучения; прерванное продолжается с неё.")] = Path(
+        "data/training/run"
+    ),
+    model: Annotated[str, typer.Option(help="Модель из каталога, над которой учить.")] = "gemma3_270m",
+    rank: Annotated[int, typer.Option(min=1, help="Ранг матриц адаптера.")] = 32,
+    alpha: Annotated[int, typer.Option(min=1, help="Вес адаптера: прибавка умножается на alpha / rank.")] = 32,
+    rate: Annotated[float, typer.Option(min=0, help="Скорость обучения.")] = 5e-4,
+    passes: Annotated[int, typer.Option(min=1, help="Сколько раз пройти все уроки.")] = 1,
+    device: Annotated[str, typer.Option(help="cpu, cuda или auto.")] = "auto",
+    threads: Annotated[int, typer.Option(min=0, help="Потоков на процессоре; 0 — сколько ядер.")] = 0,
+    dev_minutes: Annotated[float, typer.Option(min=0, help="Как часто считать потери на проверочных.")] = 30,
+    start: Annotated[
+        Path | None, typer.Option("--from", help="Начать с адаптера этого обучения.", show_default=False)
+    ] = None,
+) -> None:
+    """Обучить адаптер LoRA. Прерванное обучение продолжается той же командой."""
+    from core.settings import load_settings
+    from training.extra import require_extra
+
+    require_extra()
+    import torch
+
+    from training.course import Listener, Plan, conduct
+    from training.run import Course
+    from training.weights import Lora
+
+    torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
+    lora, course = Lora(rank, alpha), Course(learning_rate=rate)
+    plan = Plan(data, output, passes, lora, course, device, dev_minutes * 60, start)
+    base, path = base_of(load_settings(), model)
+    with _bar("Учу", "{task.completed} из {task.total}, потери {task.fields[what]}") as told:
+        listener = Listener(
+            _show_outlook,
+            lambda progress: told(f"{progress.loss:.3f}", progress.step, progress.steps),
+            lambda step, loss: say(f"Шаг {step}: потери на проверочных документах {loss:.4f}"),
+        )
+        finished = conduct(plan, base, path, listener)
+    _track(plan, finished)
+    say(f"Обучено за {_minutes(finished.outcome.seconds)}.")
+    say(f"Записать адаптер: znayka train export {output} --to ФАЙЛ.gguf")
+
+
+@app.command()
+def export(
+    run_folder: Annotated[Path, typer.Argument(help="Папка, которую создала znayka train run.")],
+    to: Annotated[Path, typer.Option(help="Файл адаптера.")] = Path("adapter.gguf"),
+    name: Annotated[str, typer.Option(help="Как назвать адаптер.")] = "Адаптер Знайки",
+    licence: Annotated[str, typer.Option(help="На каких условиях им можно пользоваться.")] = LICENCE,
+) -> None:
+    """Записать адаптер в GGUF для llama.cpp и показать, как его подключить."""
+    from core.settings import load_settings
+    from generation.model_file import sha256_of
+    from training.extra import require_extra
+
+    require_extra()
+    from training.export import About, export_run
+    from training.record import read_record
+
+    record = read_record(run_folder)
+    base, path = base_of(load_settings(), record.base.name)
+    require_same(base, record.base)
+    written = export_run(run_folder, path, About(name, licence), to)
+    say(f"Адаптер: {written.path}, {size(written.size_bytes)}, матриц: {written.matrices}.")
+    say(f"\nВ записи модели {base.name} в каталоге (generation/catalogue.toml) укажите:\n")
+    say(f'answers = "spans"\nadapter = "{written.path.name}"\nadapter_sha256 = "{sha256_of(written.path)}"')
+
+
+def base_of(settings: Settings, name: str) -> tuple[Base, Path]:
+    """A model of the catalogue as a base, and its file. Raises `NotFound`, or `WrongModelFile` for a damaged one."""
+    from generation import hub
+    from generation.catalogue import load_catalogue
+    from generation.model_file import sha256_of
+    from training.record import Base
+
+    path = hub.verify(load_catalogue().find(name), hub.Shelf.of(settings), trust_stamp=True)
+    return Base(name, path.name, sha256_of(path)), path
+
+
+def require_same(here: Base, trained: Base) -> None:
+    """Raise `Misconfigured` unless the model's file here is the one the adapter was trained over."""
+    from core.errors import Misconfigured
+
+    if here.sha256 != trained.sha256:
+        detail = f"Адаптер учили над файлом {trained.file} с SHA-256 {trained.sha256}, а здесь {here.sha256}."
+        raise Misconfigured("other_base", detail)
+
+
+def _author(settings: Settings, teacher: str, model: str) -> Author:
+    from core.errors import Misconfigured
+    from training.selfinstruct import Author
+
+    url = settings.llm_url if teacher == SETTINGS_TEACHER else teacher
+    if not url:
+        detail = "ZNAYKA_LLM_URL не задан: укажите сервер, который напишет вопросы, --teacher http://…/v1"
+        raise Misconfigured("no_teacher", detail)
+    key = settings.llm_api_key.get_secret_value() if url == settings.llm_url else ""
+    return Author(url.rstrip("/"), model, key, settings.llm_timeout_s)
+
+
+@contextmanager
+def _bar(title: str, counts: str) -> Iterator[Told]:
+    """A line on standard error: what is being done, how much of it, and the time left."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn(title), BarColumn(), TextColumn(counts), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(title, total=None, what="")
+        yield lambda what, done, total: bar.update(task, completed=done, total=total, what=what)
+
+
+def _show_card(card: Card) -> None:
+    rows = [[s.name, s.licence, f"{s.passages}", f"{s.questions}", f"{s.unanswered}"] for s in card.sources]
+    table(["Источник", "Условия", "Отрывков", "Вопросов", "Без ответа"], rows)
+    for name, part in (("Учебных", card.train), ("Проверочных", card.dev)):
+        kinds = f"в одном месте {part.one_span}, в нескольких {part.several_spans}, ответа нет {part.no_answer}"
+        say(f"{name} уроков: {part.lessons}; ответ {kinds}.")
+    say("Отброшено: " + ("; ".join(f"{why} — {n}" for why, n in card.dropped.items() if n) or "ничего") + ".")
+
+
+def _show_outlook(outlook: Outlook) -> None:
+    say(
+        f"Уроков {outlook.lessons}, вопросов {outlook.tasks}, токенов {outlook.tokens} (по одному вопросу было бы "
+        f"в {outlook.saved:.1f} раза больше). Памяти нужно около {size(outlook.memory_bytes)}, "
+        f"времени — не меньше {_minutes(outlook.seconds)}; точнее будет видно после первых шагов."
+    )
+
+
+def _track(plan: Plan, finished: Finished) -> None:
+    from evaluation.tracking import log_run
+
+    parameters = {
+        "data": plan.data.name,
+        "rank": f"{plan.lora.rank}",
+        "alpha": f"{plan.lora.alpha}",
+        "rate": f"{plan.course.learning_rate}",
+        "passes": f"{plan.passes}",
+    }
+    outcome = finished.outcome
+    figures = {"dev_loss": finished.dev_loss, "train_loss": outcome.loss, "seconds": outcome.seconds}
+    if log_run(f"train {plan.folder.name}", parameters, figures, plan.folder):
+        say("Обучение записано в MLflow.")
+
+
+def _minutes(seconds: float) -> str:
+    minutes = max(1, round(seconds / 60))
+    return f"{minutes} мин" if minutes < 120 else f"{minutes // 60} ч {minutes % 60} мин"
