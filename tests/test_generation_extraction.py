@@ -20,7 +20,7 @@ from generation.fact_tree import Leaf
 from generation.field_questions import answered, questions
 from generation.grounding import Ground
 from generation.json_schema import SchemaLimits, resolve
-from generation.language_model import LanguageModel, ModelServer
+from generation.language_model import Completion, LanguageModel, ModelServer
 from generation.spans import Found
 from generation.validity import Validity
 from generation.written_values import dates, numbers
@@ -258,3 +258,69 @@ def test_a_pattern_cannot_keep_the_check_busy() -> None:
     started = time.monotonic()
     assert not Validity()("a" * 60 + "!", {"type": "string", "pattern": "^(a+)+$"})
     assert time.monotonic() - started < 2
+
+
+class TaughtModel(LanguageModel):
+    """Answers a question with `[n] words` as scripted, or would rather refuse."""
+
+    def __init__(self, url: str, answers: dict[str, str]) -> None:
+        super().__init__(ModelServer(url, "taught", "spans", 4096, 400))
+        self._answers = answers
+        self.asked: list[str] = []
+
+    async def complete(self, prompt: str, *, grammar: str, stop: str, max_tokens: int, alternatives: int) -> Completion:
+        question = prompt.removesuffix("\nОтвет:").rpartition("Вопрос: ")[2]
+        self.asked.append(question)
+        said = self._answers.get(question)
+        first = {" [": -0.1, " нет": -3.0} if said else {" [": -3.0, " нет": -0.1}
+        return Completion(f" {said or '[1] Договор'}", (), (), first)
+
+
+async def draw(
+    model: ScriptedModel, schema: dict[str, Any], answers: dict[str, str], texts: Sequence[str] = CONTRACT
+) -> tuple[Extraction, list[str]]:
+    taught = TaughtModel(model.url, answers)
+    sources = Sources(lambda query, **_: Result((), Interpretation(query)), lambda _id, _who: passages(*texts))
+    request = ExtractionRequest("Выпиши", resolve(schema, SchemaLimits()), EVERYONE, "d")
+    try:
+        with ThreadPoolExecutor(1) as executor:
+            extractor = Extractor(sources, taught, ExtractionLimits(10, 300), executor)
+            return await extractor.extract(request, await extractor.read(request)), taught.asked
+    finally:
+        await taught.aclose()
+
+
+async def test_the_small_model_answers_one_question_a_field(model: ScriptedModel) -> None:
+    schema = of(signed={"type": ["string", "null"], "format": "date", "title": "дата"}, total=TOTAL, phone=TEXT)
+    got, asked = await draw(model, schema, {"дата": "[1] «12» марта 2026", "цена товара": "[2] 1 250 000,50 рублей"})
+    assert asked == ["дата", "цена товара", "phone"]
+    assert got.data == {"signed": "2026-03-12", "total": 1250000.5, "phone": None}
+    assert got.citations[got.fields["/total"] - 1].quote.startswith("Цена товара составляет 1 250 000,50")
+
+
+async def test_every_mention_fills_a_list(model: ScriptedModel) -> None:
+    schema = of(names={"type": "array", "items": {"type": "string"}, "description": "стороны"})
+    got, _ = await draw(
+        model, schema, {"стороны": "[1] ООО Ромашка; [1] АО Каскад"}, ["Стороны: ООО Ромашка и АО Каскад."]
+    )
+    assert got.data == {"names": ["ООО Ромашка", "АО Каскад"]}
+
+
+async def test_a_field_that_may_not_be_empty_is_guessed_and_reported(model: ScriptedModel) -> None:
+    model.says = '{"number": "выдумка", "days": 7}'
+    schema = of(number={"type": "string", "title": "номер"}, days={"type": "integer", "title": "срок"})
+    got, _ = await draw(model, schema, {"номер": "[1] 15-К"})
+    assert (got.data, got.unsupported) == ({"number": "15-К", "days": 7}, ("/days",))
+    assert set(got.fields) == {"/number"}
+
+
+async def test_what_an_earlier_window_answered_is_not_asked_again(model: ScriptedModel) -> None:
+    texts = [*CONTRACT, "Прочее.", "Телефон: 12-34-56."]
+    got, asked = await draw(model, of(number=TEXT, phone=TEXT), {"number": "[1] 15-К"}, texts)
+    assert asked == ["number", "phone", "phone"]
+    assert got.data == {"number": "15-К", "phone": None}
+
+
+async def test_a_small_model_that_would_rather_refuse_is_a_refusal(model: ScriptedModel) -> None:
+    got, _ = await draw(model, of(number=TEXT), {})
+    assert (got.refused, got.data) == (True, None)
