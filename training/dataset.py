@@ -51,7 +51,7 @@ def build(sources: Sequence[Source], recipe: Recipe, found: Callable[[str], Sequ
         sources=tuple(_counted(source) for source in cleaned),
         train=_write(train, recipe, found, folder / TRAIN),
         dev=_write(dev, replace(recipe, passes=1, seed=recipe.seed + 1), found, folder / DEV),
-        dropped=dropped,
+        dropped=dict(dropped),
         seed=recipe.seed,
         passes=recipe.passes,
         encoder=recipe.encoder,
