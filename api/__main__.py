@@ -12,12 +12,15 @@ import uvicorn
 
 from api.app import create_app
 from api.dependencies import Parts
+from api.evaluation_runs import RunStore
+from api.evaluations import Asking, Evaluations
 from api.metrics import Metrics
 from api.readiness import Readiness
 from api.routes import extract
 from api.turns import QueueLimits, TurnQueue
 from core.errors import Misconfigured, ServiceError
 from core.settings import Settings, load_settings
+from evaluation.origin import origin_of
 from generation.chain import Answerer
 from generation.extraction import ExtractionLimits, Extractor, Sources
 from generation.follow_up import FollowUps
@@ -27,7 +30,7 @@ from generation.writer import make_writer
 from ingest.files import FileStore
 from ingest.limits import Limits
 from ingest.sandbox import Sandbox
-from retrieval.embedding.encoder import make_encoder
+from retrieval.embedding.encoder import Encoder, make_encoder
 from retrieval.query.reader import QueryReader
 from retrieval.query.vocabulary import Vocabulary
 from retrieval.searcher import Searcher
@@ -85,19 +88,22 @@ def build(settings: Settings) -> Parts:
     searcher = Searcher(database, encoder, index, dense_weight=settings.dense_weight, reader=reader)
     search_pool = ThreadPoolExecutor(SEARCH_THREADS, thread_name_prefix="search")
     language_model = LanguageModel(server_of(settings))
+    answerer = Answerer(
+        searcher.search,
+        make_writer(language_model, encoder, search_pool),
+        search_pool,
+        escalate_below=settings.escalate_below_confidence,
+        follow_ups=FollowUps(language_model),
+    )
+    turns = TurnQueue(_queue_limits(settings), time.monotonic)
+    asking = Asking(answerer, searcher.search, database, turns, settings.top_k)
     return Parts(
         settings=settings,
         database=database,
         files=FileStore(settings.data_dir / "files"),
         searcher=searcher,
         search_pool=search_pool,
-        answerer=Answerer(
-            searcher.search,
-            make_writer(language_model, encoder, search_pool),
-            search_pool,
-            escalate_below=settings.escalate_below_confidence,
-            follow_ups=FollowUps(language_model),
-        ),
+        answerer=answerer,
         extractor=Extractor(
             Sources(searcher.search, partial(extract.read_document, database)),
             language_model,
@@ -106,10 +112,16 @@ def build(settings: Settings) -> Parts:
         ),
         language_model=language_model,
         sandbox=Sandbox(Limits.of(settings)),
-        turns=TurnQueue(_queue_limits(settings), time.monotonic),
+        turns=turns,
+        evaluations=_evaluations(settings, asking, encoder),
         metrics=Metrics(),
         readiness=Readiness(database, settings.data_dir, settings.model_url, reserve_bytes=settings.disk_reserve_bytes),
     )
+
+
+def _evaluations(settings: Settings, asking: Asking, encoder: Encoder) -> Evaluations:
+    origin = partial(origin_of, settings, server_of(settings), encoder)
+    return Evaluations(RunStore(settings.data_dir / "evaluations"), asking, origin, time.monotonic)
 
 
 def _queue_limits(settings: Settings) -> QueueLimits:

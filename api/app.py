@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from api import problems
 from api.dependencies import Parts
 from api.measured import Measured
-from api.routes import ask, chat, documents, extract, health, pages, search
+from api.routes import ask, chat, documents, evaluations, extract, health, pages, search
 
 DESCRIPTION = "Answers, in Russian, from your own documents. Errors are RFC 9457 problems with a Russian `detail`."
 THREADS = 40
@@ -24,6 +24,7 @@ def create_app(parts: Parts) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
         yield
+        await parts.evaluations.aclose()
         await parts.language_model.aclose()
         parts.readiness.close()
         parts.sandbox.close()
@@ -36,7 +37,7 @@ def create_app(parts: Parts) -> FastAPI:
     )
     app.state.parts = parts
     problems.install(app)
-    for module in (documents, pages, search, ask, extract, chat, health):
+    for module in (documents, pages, search, ask, extract, chat, evaluations, health):
         app.include_router(module.router)
 
     app.add_middleware(Measured, metrics=parts.metrics)

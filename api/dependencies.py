@@ -11,6 +11,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from api.evaluations import Evaluations
 from api.metrics import Metrics
 from api.readiness import Readiness
 from api.turns import TurnQueue
@@ -44,6 +45,7 @@ class Parts:
     language_model: LanguageModel
     sandbox: Sandbox
     turns: TurnQueue
+    evaluations: Evaluations
     metrics: Metrics
     readiness: Readiness
     wall_clock: Callable[[], float] = time.time

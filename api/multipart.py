@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 from email.message import Message
 
+import anyio
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.requests import ClientDisconnect
 
 from core.errors import InvalidRequest, TooLarge
 
@@ -49,6 +51,15 @@ class _End:
 
 
 _Event = _Begin | _Piece | _End
+
+
+def wait_for_chunks(stream: AsyncIterator[bytes]) -> Iterator[bytes]:
+    """Read a body from a worker thread, where parsing and fsync hold nobody up."""
+    try:
+        while (chunk := anyio.from_thread.run(anext, stream, None)) is not None:
+            yield chunk
+    except ClientDisconnect as exc:
+        raise InvalidRequest("incomplete_upload", "Файл пришёл не целиком: связь прервалась.") from exc
 
 
 def read_parts(body: Iterable[bytes], content_type: str) -> Iterator[Part]:

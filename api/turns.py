@@ -35,13 +35,14 @@ class Place:
 
 
 class TurnQueue:
-    """First come, first served. Lives in one event loop; not for threads."""
+    """First come, first served; what nobody waits for stands aside. Lives in one event loop; not for threads."""
 
     def __init__(self, limits: QueueLimits, clock: Callable[[], float]) -> None:
         self._limits = limits
         self._clock = clock
         self._waiting: deque[Turn] = deque()
         self._running: set[Turn] = set()
+        self._aside: deque[Turn] = deque()
         self._answer_s = FIRST_ESTIMATE_S
 
     def enter(self, caller: str) -> Turn:
@@ -49,7 +50,7 @@ class TurnQueue:
 
         Raises `TooManyRequests` when this caller has its share already, `TryLater` when the queue is full.
         """
-        mine = sum(turn.caller == caller for turn in (*self._waiting, *self._running))
+        mine = sum(turn.caller == caller and not turn.is_aside for turn in (*self._waiting, *self._running))
         if mine >= self._limits.per_caller_max:
             raise TooManyRequests(
                 "too_many_questions",
@@ -69,6 +70,13 @@ class TurnQueue:
         self._waiting.append(turn)
         return turn
 
+    def wait_aside(self, caller: str) -> Turn:
+        """Take a turn that comes only when no question waits, for work that no person waits for. Never refused."""
+        turn = Turn(self, caller, is_aside=True)
+        self._aside.append(turn)
+        self._start_next()
+        return turn
+
     @property
     def waiting(self) -> int:
         """How many questions wait."""
@@ -83,7 +91,7 @@ class TurnQueue:
         """Return where a turn stands; None when it has come."""
         if turn in self._running:
             return None
-        position = self._waiting.index(turn) + 1
+        position = [*self._waiting, *self._aside].index(turn) + 1
         return Place(position, math.ceil(self._wait_s(position)))
 
     def leave(self, turn: Turn) -> None:
@@ -94,10 +102,16 @@ class TurnQueue:
             self._answer_s += LATEST_SHARE * (spent_s - self._answer_s)
         elif turn in self._waiting:
             self._waiting.remove(turn)
-        while self._waiting and len(self._running) < self._limits.slots:
-            self._start(self._waiting.popleft())
-        for other in self._waiting:
+        elif turn in self._aside:
+            self._aside.remove(turn)
+        self._start_next()
+        for other in (*self._waiting, *self._aside):
             other.moved.set()
+
+    def _start_next(self) -> None:
+        for line in (self._waiting, self._aside):
+            while line and len(self._running) < self._limits.slots:
+                self._start(line.popleft())
 
     def _start(self, turn: Turn) -> None:
         turn.started_at = self._clock()
@@ -114,8 +128,9 @@ class TurnQueue:
 class Turn:
     """One question's place. `async for place in turn` tells each move until its turn has come."""
 
-    def __init__(self, queue: TurnQueue, caller: str) -> None:
+    def __init__(self, queue: TurnQueue, caller: str, *, is_aside: bool = False) -> None:
         self.caller = caller
+        self.is_aside = is_aside
         self.started_at = 0.0
         self.moved = asyncio.Event()
         self._queue = queue

@@ -78,6 +78,8 @@ class Settings(BaseSettings):
     extract_max_passages: int = Field(60, gt=0, description="longest document that facts are drawn from")
     extract_max_tokens: int = Field(1000, gt=0, description="longest JSON for one window of a document")
     escalate_below_confidence: float = Field(0.5, ge=0, le=1, description="less sure answers are marked for a person")
+    evaluation_max_bytes: int = Field(5 * 2**20, gt=0, description="one file of questions with expected answers")
+    evaluation_max_pairs: int = Field(1000, gt=0, le=10_000, description="questions of one evaluation")
     queue_max: int = Field(20, ge=0, description="questions that may wait")
     queue_max_s: float = Field(60.0, gt=0, description="longest expected wait that is still accepted")
     queue_max_per_key: int = Field(5, gt=0, description="questions of one key waiting or being answered")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 
@@ -29,4 +30,5 @@ async def examine_pairs(
 ) -> Report:
     """Ask a user's own pairs of the base and the model that `examiner` has. Closing the task that runs it ends it."""
     scored = await examine([pair.case for pair in pairs], examiner, on_asked)
-    return make_report(origin, Plan(("pairs",), seed), scored)
+    # Resampling a thousand questions takes seconds, in which a service has others to answer.
+    return await asyncio.to_thread(make_report, origin, Plan(("pairs",), seed), scored)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from ingest.readers.csv import table_rows
 from ingest.readers.spreadsheet import first_sheet
 
 PAIRS_MAX = 10_000
+TO_FILL_IN = "ВПИШИТЕ ВЕРНЫЙ ОТВЕТ"  # stands in a file of rated questions where the answer given was bad
 _COLUMNS: Mapping[str, frozenset[str]] = {
     "question": frozenset({"question", "вопрос", "query", "запрос"}),
     "answer": frozenset({"answer", "expected", "expected answer", "ответ", "ожидаемый ответ", "правильный ответ"}),
@@ -53,7 +55,10 @@ def read_pairs(path: Path, limits: Limits) -> tuple[Pair, ...]:
 
     Raises `InvalidRequest` that names the row for what is wrong in it, or says what the file lacks.
     """
-    pairs = tuple(_pair(row) for row in _read(path, limits) if any(row.cells.values()))
+    try:
+        pairs = tuple(_pair(row) for row in _read(path, limits) if any(row.cells.values()))
+    except csv.Error as exc:
+        raise InvalidRequest("bad_pairs_file", "Таблица повреждена. Сохраните файл заново как CSV или XLSX.") from exc
     if not pairs:
         raise InvalidRequest("no_pairs", "В файле нет ни одного вопроса. Добавьте строки с вопросами и ответами.")
     if len(pairs) > PAIRS_MAX:
@@ -123,6 +128,8 @@ def _pair(row: _Row) -> Pair:
         raise _wrong(row.number, "пустой вопрос")
     if page and not (page.isdecimal() and int(page) > 0):
         raise _wrong(row.number, f"страница должна быть целым числом от 1, а здесь «{page}»")
+    if row.cells.get("answer") == TO_FILL_IN:
+        raise _wrong(row.number, "не вписан верный ответ; впишите его или оставьте пустым, если верен отказ")
     if page and not document:
         raise _wrong(row.number, "страница указана, а документ — нет")
     return Pair(row.number, question, row.cells.get("answer", ""), document, int(page) if page else None)

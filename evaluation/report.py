@@ -22,6 +22,8 @@ class Measure(StrEnum):
     HIT_5 = "hit_5"
     MRR = "mrr_10"
     NDCG = "ndcg_10"
+    FOUND = "found_place"
+    RIGHT = "right"
     F1 = "f1"
     EXACT = "exact_match"
     HOLDS = "holds_answer"
@@ -54,6 +56,8 @@ MEASURE_TITLES: Mapping[Measure, str] = {
     Measure.HIT_5: "hit@5",
     Measure.MRR: "MRR@10",
     Measure.NDCG: "nDCG@10",
+    Measure.FOUND: "нужное место найдено",
+    Measure.RIGHT: "верный ответ",
     Measure.F1: "F1 по словам",
     Measure.EXACT: "точное совпадение",
     Measure.HOLDS: "ответ содержит ожидаемые слова",

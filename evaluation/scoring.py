@@ -74,13 +74,15 @@ def _answerable_scores(asked: Asked, answer: Answer) -> Scores:
     """A refusal scores nothing; whether the right place is cited is asked of answers only."""
     expected, said = asked.case.expected, "" if answer.refused else answer.answer
     scores = {
+        Measure.FOUND: float(any(_holds_answer(asked.case, one) for one in asked.passages)),
         Measure.F1: token_f1(said, expected),
         Measure.EXACT: exact_match(said, expected),
         Measure.HOLDS: holds(said, expected),
         Measure.WRONGLY_REFUSED: float(answer.refused),
     }
+    scores[Measure.RIGHT] = float(_is_right(scores))
     if not answer.refused:
-        scores[Measure.BRIER] = (answer.confidence - float(_is_right(scores))) ** 2
+        scores[Measure.BRIER] = (answer.confidence - scores[Measure.RIGHT]) ** 2
         if asked.case.place is not None:
             scores[Measure.CITED] = float(_cites_place(asked, answer))
     return scores

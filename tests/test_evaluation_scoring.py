@@ -37,6 +37,8 @@ def test_a_right_answer_scores_and_has_no_failure() -> None:
     assert scored.failure is None
     assert scored.passages == ()
     assert scored.scores == {
+        Measure.FOUND: 1.0,
+        Measure.RIGHT: 1.0,
         Measure.F1: 1.0,
         Measure.EXACT: 1.0,
         Measure.HOLDS: 1.0,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from http import HTTPStatus
 from typing import Annotated
@@ -11,10 +11,9 @@ from urllib.parse import quote
 import anyio
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
-from starlette.requests import ClientDisconnect
 
 from api.dependencies import Parts, PartsDep, PrincipalDep
-from api.multipart import Part, read_parts
+from api.multipart import Part, read_parts, wait_for_chunks
 from api.wire import COLLECTION_MAX_CHARS, CollectionsOut, DocumentOut, DocumentsOut
 from core.errors import InvalidRequest, ServiceError
 from core.types import Document, Principal, Status
@@ -51,19 +50,10 @@ UPLOAD_FORM = {
 @router.post("/documents", status_code=HTTPStatus.ACCEPTED, openapi_extra=UPLOAD_FORM)
 async def upload(request: Request, found: PartsDep, principal: PrincipalDep) -> list[DocumentOut]:
     """Take one or more files; they are read in the background. All of them are taken, or none."""
-    body = _chunks(request.stream())
+    body = wait_for_chunks(request.stream())
     content_type = request.headers.get("content-type", "")
     added = await anyio.to_thread.run_sync(_receive, found, principal, body, content_type)
     return [DocumentOut.of(document) for document in added]
-
-
-def _chunks(stream: AsyncIterator[bytes]) -> Iterator[bytes]:
-    """Read the body from a worker thread, where parsing and fsync hold nobody up."""
-    try:
-        while (chunk := anyio.from_thread.run(anext, stream, None)) is not None:
-            yield chunk
-    except ClientDisconnect as exc:
-        raise InvalidRequest("incomplete_upload", "Файл пришёл не целиком: связь прервалась.") from exc
 
 
 def _receive(found: Parts, principal: Principal, body: Iterator[bytes], content_type: str) -> list[Document]:

@@ -42,6 +42,17 @@ def add(conn: Connection, opinion: Opinion, principal: Principal, *, now: float)
     )
 
 
+def listing(conn: Connection, principal: Principal, *, limit: int) -> tuple[Opinion, ...]:
+    """The latest opinions first: everybody's for one who may read all, their own for the others."""
+    wanted = select(feedback).order_by(feedback.c.id.desc()).limit(limit)
+    if principal.collections is not None:
+        wanted = wanted.where(feedback.c.principal == principal.name)
+    return tuple(
+        Opinion(row.verdict, row.question, row.answer, row.comment, tuple(json.loads(row.document_ids)))
+        for row in conn.execute(wanted)
+    )
+
+
 def count_by_verdict(conn: Connection) -> dict[str, int]:
     """Return how many answers were praised and blamed."""
     rows = conn.execute(select(feedback.c.verdict, func.count()).group_by(feedback.c.verdict))

@@ -1,0 +1,296 @@
+"""Evaluations: the owner's questions with known answers, asked in the background, and how they came out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import Literal, Self
+from urllib.parse import quote
+
+import anyio
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import FileResponse
+from uuid_utils import uuid7
+
+from api.dependencies import Parts, PartsDep, PrincipalDep
+from api.evaluation_runs import PAGE, REPORT, Run, RunFigure, RunStatus
+from api.evaluations import Evaluations
+from api.multipart import Part, read_parts, wait_for_chunks
+from api.questions import checked
+from api.wire import COLLECTION_MAX_CHARS, ErrorOut, Out
+from core.errors import InvalidRequest, NotFound, TooLarge
+from core.settings import Settings
+from core.types import Principal
+from evaluation.opinions import Rated, pairs_csv
+from evaluation.pairs import Pair, read_pairs
+from evaluation.report import LOWER_IS_BETTER, MEASURE_TITLES
+from ingest.limits import Limits
+from retrieval.store import documents, feedback
+
+router = APIRouter(prefix="/v1", tags=["evaluations"])
+
+NAME_MAX_CHARS = 255
+UNPACKED_TIMES = 20  # how many times larger an XLSX may be than the limit of the file
+OPINIONS_MAX = 1000
+FORM = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {"type": "string", "format": "binary", "description": "CSV, XLSX or JSONL"},
+                        "collection": {"type": "string", "description": "none: all that the key may read"},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+class FigureOut(Out):
+    """A measure over `count` questions with the ends of its 95 % interval; milliseconds where its name ends in `_ms`.
+
+    `before` and `verdict` compare the questions that both this run and `compared_with` asked.
+    """
+
+    measure: str
+    title: str
+    value: float
+    low: float
+    high: float
+    count: int
+    better: Literal["higher", "lower"]
+    before: float | None
+    verdict: str | None
+
+    @classmethod
+    def of(cls, figure: RunFigure) -> Self:
+        """Build from the service's own type."""
+        return cls(
+            measure=figure.measure,
+            title=MEASURE_TITLES[figure.measure],
+            value=figure.estimate.value,
+            low=figure.estimate.low,
+            high=figure.estimate.high,
+            count=figure.estimate.count,
+            better="lower" if figure.measure in LOWER_IS_BETTER else "higher",
+            before=figure.before,
+            verdict=figure.verdict.name.lower() if figure.verdict else None,
+        )
+
+
+class EvaluationOut(Out):
+    """A run, `done` of `total` questions. `figures` and `failed` come in the end, or `error` says why they do not."""
+
+    id: str
+    name: str
+    collection: str | None
+    status: RunStatus
+    done: int
+    total: int
+    eta_s: int | None
+    created_at: datetime
+    finished_at: datetime | None
+    error: ErrorOut | None
+    failed: int | None
+    figures: list[FigureOut]
+    compared_with: str | None
+
+    @classmethod
+    def of(cls, run: Run, evaluations: Evaluations) -> Self:
+        """Build from the run and how far it is."""
+        progress = evaluations.progress(run)
+        return cls(
+            id=run.id,
+            name=run.name,
+            collection=run.collection,
+            status=run.status,
+            done=progress.done,
+            total=run.total,
+            eta_s=progress.eta_s,
+            created_at=run.created_at,
+            finished_at=run.finished_at,
+            error=ErrorOut.of(run.error) if run.error else None,
+            failed=run.failed,
+            figures=[FigureOut.of(figure) for figure in run.figures],
+            compared_with=run.compared_with,
+        )
+
+
+class EvaluationsOut(Out):
+    """All runs that this key may see, newest first."""
+
+    items: list[EvaluationOut]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What came with the form."""
+
+    name: str
+    data: bytes
+    collection: str | None
+
+
+@router.post("/evaluations", status_code=HTTPStatus.ACCEPTED, openapi_extra=FORM)
+async def start(request: Request, found: PartsDep, principal: PrincipalDep) -> EvaluationOut:
+    """Take a file of questions with the answers expected and ask them in the background, people's questions first."""
+    found.evaluations.require_free()
+    body = wait_for_chunks(request.stream())
+    content_type = request.headers.get("content-type", "")
+    sent = await anyio.to_thread.run_sync(_receive, found, body, content_type)
+    pairs = await anyio.to_thread.run_sync(_pairs, found, principal, sent)
+    scope = frozenset({sent.collection}) if sent.collection else principal.collections
+    run = Run(
+        id=str(uuid7()),
+        name=sent.name,
+        sha256=hashlib.sha256(sent.data).hexdigest(),
+        collection=sent.collection,
+        scope=scope,
+        total=len(pairs),
+        created_at=datetime.now(UTC),
+    )
+    await found.evaluations.start(run, sent.data, pairs, principal)
+    return EvaluationOut.of(run, found.evaluations)
+
+
+@router.get("/evaluations")
+def listing(found: PartsDep, principal: PrincipalDep) -> EvaluationsOut:
+    """List the evaluations, newest first."""
+    runs = found.evaluations.runs.listing(principal)
+    return EvaluationsOut(items=[EvaluationOut.of(run, found.evaluations) for run in runs])
+
+
+@router.get("/evaluations/{evaluation_id}")
+def show(evaluation_id: str, found: PartsDep, principal: PrincipalDep) -> EvaluationOut:
+    """Show one: how far it is, its figures when it is done, the reason when it is not to be."""
+    return EvaluationOut.of(found.evaluations.runs.get(evaluation_id, principal), found.evaluations)
+
+
+@router.get("/evaluations/{evaluation_id}/report", response_class=FileResponse)
+def page(evaluation_id: str, found: PartsDep, principal: PrincipalDep) -> FileResponse:
+    """Give the report as one HTML page that asks nothing of any other address."""
+    # The page quotes documents and answers; it needs no scripts and may run none.
+    policy = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+    return _file(found, principal, evaluation_id, PAGE, {"Content-Security-Policy": policy})
+
+
+@router.get("/evaluations/{evaluation_id}/report.json", response_class=FileResponse)
+def data(evaluation_id: str, found: PartsDep, principal: PrincipalDep) -> FileResponse:
+    """Give every question with its scores, as `znayka evaluate` writes it and compares with."""
+    return _file(found, principal, evaluation_id, REPORT, {})
+
+
+@router.delete("/evaluations/{evaluation_id}", status_code=HTTPStatus.NO_CONTENT)
+async def delete(evaluation_id: str, found: PartsDep, principal: PrincipalDep) -> Response:
+    """Stop a running evaluation, which stays in the list as stopped; remove one that is over, with its files."""
+    run = await anyio.to_thread.run_sync(found.evaluations.runs.get, evaluation_id, principal)
+    await found.evaluations.delete(run)
+    return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+@router.get("/feedback/pairs", response_class=Response, responses={200: {"content": {"text/csv": {}}}})
+def rated_questions(found: PartsDep, principal: PrincipalDep) -> Response:
+    """Give the rated questions as a file of pairs; where the answer was bad, the right one is to be written in."""
+    with found.database.read() as conn:
+        rated = []
+        for opinion in feedback.listing(conn, principal, limit=OPINIONS_MAX):
+            document = next(iter(_names(found, principal, opinion.document_ids)), "")
+            is_good = opinion.verdict == "up"
+            rated.append(Rated(opinion.question, opinion.answer, is_good, opinion.comment, document))
+    name = quote("Оценённые вопросы.csv")
+    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
+    return Response(pairs_csv(rated).encode(), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _names(found: Parts, principal: Principal, document_ids: Iterable[str]) -> Iterator[str]:
+    with found.database.read() as conn:
+        for document_id in document_ids:
+            try:
+                yield documents.get(conn, document_id, principal).name
+            except NotFound:
+                continue
+
+
+def _file(found: Parts, principal: Principal, run_id: str, name: str, headers: dict[str, str]) -> FileResponse:
+    run = found.evaluations.runs.get(run_id, principal)
+    return FileResponse(found.evaluations.runs.file(run, name), headers={"X-Content-Type-Options": "nosniff"} | headers)
+
+
+def _receive(found: Parts, body: Iterable[bytes], content_type: str) -> _Sent:
+    sent = _Sent("", b"", None)
+    for part in read_parts(body, content_type):
+        if part.name == "file" and part.file_name is not None and not sent.name:
+            sent = replace(sent, name=_checked_name(part), data=_bytes(part, found.settings.evaluation_max_bytes))
+        elif part.name == "collection" and part.file_name is None:
+            sent = replace(sent, collection=part.text().strip() or None)
+        else:
+            raise InvalidRequest("bad_field", "В форме — один файл в поле file и, если нужно, поле collection.")
+    if not sent.name:
+        raise InvalidRequest("no_file", "В запросе нет файла с вопросами. Передайте его в поле file.")
+    return sent
+
+
+def _checked_name(part: Part) -> str:
+    name = Path((part.file_name or "").replace("\\", "/")).name.replace("\x00", "").strip()
+    if not name or len(name) > NAME_MAX_CHARS:
+        raise InvalidRequest("bad_name", f"Имя файла — от 1 до {NAME_MAX_CHARS} знаков. Переименуйте его.")
+    return name
+
+
+def _bytes(part: Part, max_bytes: int) -> bytes:
+    data = bytearray()
+    for piece in part.pieces:
+        data += piece
+        if len(data) > max_bytes:
+            limit = max(1, max_bytes // 2**20)
+            raise TooLarge("pairs_too_large", f"Файл с вопросами больше {limit} МБ. Разделите его на части.")
+    return bytes(data)
+
+
+def _pairs(found: Parts, principal: Principal, sent: _Sent) -> tuple[Pair, ...]:
+    settings = found.settings
+    if sent.collection is not None:
+        _require_collection(found, principal, sent.collection)
+    with found.evaluations.runs.aside() as folder:
+        path = folder / f"pairs{Path(sent.name).suffix}"
+        path.write_bytes(sent.data)
+        pairs = read_pairs(path, _limits(settings))
+    if len(pairs) > (most := settings.evaluation_max_pairs):
+        raise InvalidRequest(
+            "too_many_pairs", f"Вопросов в файле {len(pairs)}, а можно не больше {most}. Разделите его на части."
+        )
+    for pair in pairs:
+        with _row_named(pair):
+            checked(pair.question, settings)
+    return pairs
+
+
+def _limits(settings: Settings) -> Limits:
+    """This file is read in the process of the service, so that it may cost much less than a document."""
+    max_bytes = settings.evaluation_max_bytes
+    return replace(Limits.of(settings), archive_max_bytes=UNPACKED_TIMES * max_bytes, output_chars=max_bytes)
+
+
+def _require_collection(found: Parts, principal: Principal, collection: str) -> None:
+    with found.database.read() as conn:
+        if collection not in {one.name for one in documents.collections(conn, principal)}:
+            shown = collection[:COLLECTION_MAX_CHARS]
+            raise NotFound("collection_not_found", f"Коллекция «{shown}» не найдена или закрыта для вас.")
+
+
+@contextmanager
+def _row_named(pair: Pair) -> Iterator[None]:
+    try:
+        yield
+    except InvalidRequest as exc:
+        raise InvalidRequest(exc.code, f"Строка {pair.row}: {exc.detail}") from exc
