@@ -44,7 +44,8 @@ _EXAMPLES = """Отрывки:
 ---
 
 """
-_EDGES = " \t\n.,;:!?«»\"'„“”()"
+_EDGES = " .,;:!?"
+_PAIRS = {"«": "»", "“": "”", "(": ")"}
 _BEFORE = 12  # characters: «не оплачен», of which the model may have chosen «оплачен»
 _NO = re.compile(r"\b(?:нет|не|без|отсутству\w+|запрещ\w+|исключ\w+)\b", re.IGNORECASE)
 
@@ -124,8 +125,22 @@ def _readings(words: Quote, node: Schema) -> Iterator[Any]:
     if "boolean" in types:
         yield not _NO.search(words.passage.text, max(0, words.start - _BEFORE), words.end)
     if "string" in types:
-        yield " ".join(text.split()).strip(_EDGES)
-        yield from (word.strip(_EDGES) for word in text.split() if "pattern" in node)
+        yield _trimmed(words)
+        yield from (word.strip(f'{_EDGES}«»"()') for word in text.split() if "pattern" in node)
+
+
+def _trimmed(words: Quote) -> str:
+    """The words without the punctuation around them; a quotation that they open is closed as the document closes it."""
+    text = " ".join(words.text.split()).strip(_EDGES)
+    following = words.passage.text[words.end : words.end + 1]
+    for opening, closing in _PAIRS.items():
+        if text.count(opening) > text.count(closing) and following == closing:
+            return text + closing
+        if text.count(closing) > text.count(opening):
+            text = text.rstrip(closing + _EDGES)
+        if text.startswith(opening) and text.endswith(closing) and text.count(opening) == 1:
+            text = text[1:-1]
+    return text
 
 
 def as_json(value: Decimal) -> int | float:

@@ -229,7 +229,10 @@ def test_a_choice_rests_on_the_sentence_that_speaks_of_it() -> None:
 @pytest.mark.parametrize(
     ("node", "words", "value"),
     [
-        ({"type": "string"}, "ООО «Ромашка»,", "ООО «Ромашка"),
+        ({"type": "string"}, "ООО «Ромашка»,", "ООО «Ромашка»"),
+        ({"type": "string"}, "ООО «Ромашка", "ООО «Ромашка»"),
+        ({"type": "string"}, "«Ромашка»", "Ромашка"),
+        ({"type": "string"}, "Ромашка»,", "Ромашка"),
         ({"type": "number"}, "1 250 000,50 рублей", 1250000.5),
         ({"type": "integer"}, "30 дней", 30),
         ({"type": ["string", "null"], "format": "date"}, "«12» марта 2026 г", "2026-03-12"),
