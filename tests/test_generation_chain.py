@@ -323,3 +323,17 @@ async def test_our_own_server_is_asked_not_to_punish_repeated_numbers_and_others
         assert [piece async for piece in pieces]
     await language_model.aclose()
     assert model.requests[-1].get("repeat_penalty") == sent
+
+
+@pytest.mark.parametrize(
+    ("exact", "searched", "notice"),
+    [
+        (False, "Кто ежегодный отпуск утверждает?", "Вопрос понят так: «Кто ежегодный отпуск утверждает?»"),
+        (True, "А кто его утверждает?", None),
+    ],
+)
+async def test_a_follow_up_is_searched_for_whole_unless_it_is_to_be_taken_as_typed(model, exact, searched, notice):
+    history = (Turn("Сколько дней длится ежегодный отпуск?", "28 календарных дней [1]."),)
+    answer = await answer_to(model, "Да [1].", question="А кто его утверждает?", history=history, exact=exact)
+    assert answer.interpretation == Interpretation(searched, notice)
+    assert f"{searched}" in model.prompt

@@ -22,7 +22,7 @@ from retrieval.vector_index import VectorIndex
 from tests.small_base import EVERYONE, SmallBase, WordEncoder
 
 LEAVE = "Ежегодный отпуск сотрудника длится 28 дней. Отпуск для совместителей — по графику. Пароль: password."
-ORDER = "Приказ о командировке и командировочные расходы. Заявление подают в ИТ-отдел, доступ к API и MinIO."
+ORDER = "Приказ о командировке и командировочные расходы. Заявление подают в ИТ-отдел, доступ к API, MinIO. Гиперборея"
 STAFF = Principal("кадровик", frozenset({"кадры"}))
 RUSSIAN = st.text("абвгдеёжзийклмнопрстуфхцчшщъыьэюяАБВГДЕЁЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯ", min_size=1, max_size=30)
 
@@ -82,6 +82,7 @@ def test_what_was_mistyped_is_mended(view, typed: str, meant: str) -> None:
         "«отпукс»",
         'слово "jngecr"',
         "112-ОД 4.2 Т-13",
+        "Гипербореи",  # another case of a name that no dictionary has
         "ок",
         "",
     ],

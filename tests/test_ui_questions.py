@@ -207,3 +207,22 @@ def test_a_wrong_setting_is_named(monkeypatch):
     monkeypatch.setenv("ZNAYKA_TOP_K", "много")
     page = AppTest.from_file("../ui/app.py", default_timeout=20).run()
     assert "ZNAYKA_TOP_K" in texts(page)
+
+
+def test_a_mended_question_is_shown_and_can_be_asked_as_it_was_typed(double, page):
+    double.notice = "Показаны результаты для «отпуск»."
+    ask(page, "jngecr")
+    assert double.notice in texts(page)
+    double.notice = None
+    button(page, "Искать точно, как написано").click().run()
+    ask(page, "Ещё вопрос")
+    assert [(asked["question"], asked.get("exact", False)) for asked in double.asked] == [
+        ("jngecr", False),
+        ("jngecr", True),
+        ("Ещё вопрос", False),
+    ]
+
+
+def test_a_question_taken_as_typed_has_no_notice(page):
+    ask(page, "отпуск")
+    assert not any(item.label == "Искать точно, как написано" for item in page.button)

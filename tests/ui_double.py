@@ -38,6 +38,7 @@ class Double:
     answer: str = "Заявление подают за 14 дней до начала отпуска [1]."
     refused: bool = False
     escalate: bool = False
+    notice: str | None = None
     queue: int = 0
     pause_s: float = 0.0
     busy: int | None = None
@@ -184,7 +185,9 @@ async def _answering(double: Double) -> AsyncIterator[str]:
             await asyncio.sleep(double.pause_s)
         latest = next(reversed(double.documents.values()), None)
         place = latest and {"document_id": latest["id"], "document": latest["name"], "page": 1, "section": "п. 4.2"}
-        yield _event("sources", {"passages": [{**place, "text": double.pages[0], "score": 0.8}] if place else []})
+        shown = [{**place, "text": double.pages[0], "score": 0.8}] if place else []
+        understood = {"searched": "отпуск", "notice": double.notice}
+        yield _event("sources", {"passages": shown, "interpretation": understood})
         for word in double.answer.split(" "):
             await asyncio.sleep(double.pause_s)
             yield _event("token", {"text": word + " "})

@@ -145,7 +145,14 @@ def _mended(word: str, view: View) -> _Mended | None:
         return _Mended(split, is_certain=True)
     if not near and len(plain) > _SHORT:
         near = view.nearest(plain, 2)
-    return _Mended(near[0].word, not _has_rival(near) and near[0].distance == 1) if near else None
+    if not near or _is_other_form(plain, near[0].word):
+        return None
+    return _Mended(near[0].word, not _has_rival(near) and near[0].distance == 1)
+
+
+def _is_other_form(word: str, other: str) -> bool:
+    """Whether only the ending differs: a name that no dictionary has, in another case."""
+    return len(word) > _SHORT and word[: len(word) - 2] == other[: len(word) - 2]
 
 
 def _has_rival(near: list[Neighbour]) -> bool:

@@ -58,9 +58,9 @@ def _inflected(word: str, part: str, grammemes: set[str], phrase: tuple[str, ...
 
 def _form(parse: Any) -> Form:
     tag = parse.tag
-    return Form(
-        *(str(said or "") for said in (tag.POS, tag.case, tag.gender, tag.number, tag.animacy)), lemma=parse.normal_form
-    )
+    said = (tag.POS, tag.case, tag.gender, tag.number, tag.animacy)
+    part, case, gender, number, animacy = (str(grammeme or "") for grammeme in said)
+    return Form(part, case, gender, number, animacy, parse.normal_form)
 
 
 @lru_cache(maxsize=1)
