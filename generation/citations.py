@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.types import Citation, Passage
+from retrieval.sentences import ends_in_abbreviation
 
 QUOTE_MAX_CHARS = 300
 _DOUBLED_STOP = re.compile(r"(?<!\.)(\.)\.(?=\s*$)")
-_ABBREVIATED_END = re.compile(r"\b[^\W\d_]{1,3}\.$")
 _MARK = re.compile(r"\s*[\[【](?:\s*\d{1,3}\s*[,;]?)+[\]】]")
 
 
@@ -69,7 +69,7 @@ def with_marks(text: str, numbers: Sequence[int]) -> str:
     marks = "".join(f"[{n}]" for n in numbers)
     body = text.rstrip()
     # The stop of an abbreviation or an initial belongs to its word.
-    end = len(body) if _ABBREVIATED_END.search(body) else len(body.rstrip(".!?…;:"))
+    end = len(body) if ends_in_abbreviation(body) else len(body.rstrip(".!?…;:"))
     return f"{body[:end]} {marks}{body[end:]}" if marks else body
 
 

@@ -44,6 +44,16 @@ def split_sentences(text: str) -> tuple[Sentence, ...]:
     return tuple(Sentence(start, end, text[start:end]) for start, end in spans if start < end)
 
 
+def ends_in_abbreviation(text: str) -> bool:
+    """Whether the full stop that ends `text` belongs to its last word: «10 руб.», «Пушкин А. С.», but not «14 лет.»"""
+    match = _LAST_WORD.search(text[-40:-1]) if text.endswith(".") else None
+    if not match:
+        return False
+    last, whole = match["last"], match.group().replace(" ", "").lower()
+    is_initial = len(last) == 1 and last.isupper()
+    return is_initial or any(known.fullmatch(word) for known in (_CLOSING, _LEADING) for word in (whole, last.lower()))
+
+
 def _trim(text: str, start: int, end: int) -> tuple[int, int]:
     piece = text[start:end]
     return start + len(piece) - len(piece.lstrip()), end - (len(piece) - len(piece.rstrip()))

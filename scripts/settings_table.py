@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import NoneType
 from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
@@ -58,11 +59,12 @@ def _default(value: Any) -> str:
         value = value.get_secret_value()
     if isinstance(value, Path):
         value = value.as_posix().replace(Path.home().as_posix(), "~")
-    return "*(empty)*" if value == "" else f"`{value}`"
+    return "*(empty)*" if value in ("", None) else f"`{value}`"
 
 
 def _unit(name: str, field: FieldInfo) -> str:
-    if choices := get_args(field.annotation):
+    choices = get_args(field.annotation)
+    if choices and NoneType not in choices:
         return ", ".join(f"`{choice}`" for choice in choices)
     stem = name.removesuffix("_max")
     unit = next((word for suffix, word in UNITS.items() if stem.endswith(suffix)), "")
