@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from scipy import stats
+
+# SciPy is loaded by the functions that need it: it costs the service 70 MB, and most of its days know no evaluation.
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000
@@ -46,6 +47,8 @@ def estimate(values: Sequence[float], seed: int) -> Estimate:
 
     Where every value is 0, or every one 1, resampling would see no doubt at all: there it is Wilson's interval.
     """
+    from scipy import stats
+
     sample = np.asarray(values, dtype=np.float64)
     mean = float(sample.mean())
     if len(sample) > 1 and np.ptp(sample) > 0:
@@ -75,6 +78,8 @@ def judge(change: Estimate, *, is_higher_better: bool) -> Verdict:
 
 def tally(before: Sequence[float], after: Sequence[float]) -> Tally:
     """Win, tie and loss of `after` against `before`, question by question, and the two-sided sign test without ties."""
+    from scipy import stats
+
     wins = sum(b > a for a, b in zip(before, after, strict=True))
     losses = sum(b < a for a, b in zip(before, after, strict=True))
     decided = wins + losses
@@ -83,6 +88,8 @@ def tally(before: Sequence[float], after: Sequence[float]) -> Tally:
 
 
 def _bootstrap(sample: np.typing.NDArray[np.float64], seed: int) -> tuple[float, float]:
+    from scipy import stats
+
     found = stats.bootstrap(
         (sample,),
         np.mean,

@@ -44,6 +44,36 @@ class Double:
     busy: int | None = None
     pages: list[str] = field(default_factory=lambda: [PAGE])
     hung_up: threading.Event = field(default_factory=threading.Event)
+    evaluations: list[dict[str, Any]] = field(default_factory=list)
+    questions: list[dict[str, Any]] = field(default_factory=list)
+    refusal: str = ""
+
+    def evaluate(self, name: str, **more: Any) -> dict[str, Any]:
+        """Begin an evaluation, or keep one that has been."""
+        run = {
+            "id": f"e{len(self.evaluations) + 1}", "name": name, "collection": None, "status": "running",
+            "done": 12, "total": 50, "eta_s": 180, "created_at": NOW, "finished_at": None, "error": None,
+            "failed": None, "figures": [], "compared_with": None, **more,
+        }  # fmt: skip
+        self.evaluations.insert(0, run)
+        return run
+
+    def finished(self, *, failed: int = 1, text: str = "28 дней") -> dict[str, Any]:
+        """What an evaluation has when it is done, `failed` of its questions being wrong."""
+        place = {"document": "Положение.pdf", "page": 7, "section": "п. 4.2", "text": text, "is_right": True}
+        question = "Сколько дней длится отпуск?" if text == "28 дней" else text
+        got = "К сожалению, в найденных документах нет ответа на этот вопрос." if text == "28 дней" else text
+        wrong = {"question": question, "expected": text, "got": got, "failure": "напрасный отказ", "passages": [place]}
+        self.questions = [wrong] * failed + [{**wrong, "failure": None, "passages": []}]
+        names = {"right": (0.84, 0.7, "better"), "found_place": (0.9, 0.88, "noise"),
+                 "cited_place": (0.88, 0.9, "noise"), "wrongly_refused": (0.06, 0.02, "worse"),
+                 "refused": (0.8, None, None)}  # fmt: skip
+        figures = [
+            {"measure": name, "title": name, "value": value, "low": value - 0.05, "high": value + 0.05, "count": 50,
+             "better": "higher", "before": before, "verdict": verdict}
+            for name, (value, before, verdict) in names.items()
+        ]  # fmt: skip
+        return {"status": "done", "done": 50, "failed": failed, "figures": figures, "compared_with": "e0"}
 
     def add(self, name: str, *, collection: str = "default", status: str = "ready", **more: Any) -> dict[str, Any]:
         """Put a document into the base as if it had been uploaded before."""
@@ -73,6 +103,7 @@ def make_app(double: Double) -> FastAPI:
     _add_documents(app, double)
     _add_pages(app, double)
     _add_answers(app, double)
+    _add_evaluations(app, double)
     return app
 
 
@@ -148,6 +179,43 @@ def _add_pages(app: FastAPI, double: Double) -> None:
 
 def _event(name: str, data: Any) -> str:
     return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
+
+
+def _add_evaluations(app: FastAPI, double: Double) -> None:
+    @app.post("/v1/evaluations", status_code=202)
+    async def start(file: Annotated[UploadFile, File()], collection: Annotated[str | None, Form()] = None) -> Any:
+        if double.refusal:
+            return problem(422, "bad_pair", double.refusal)
+        return double.evaluate(file.filename or "", collection=collection)
+
+    @app.get("/v1/evaluations")
+    def listed() -> Any:
+        return {"items": double.evaluations}
+
+    @app.get("/v1/evaluations/{run_id}")
+    def one(run_id: str) -> Any:
+        return next(run for run in double.evaluations if run["id"] == run_id)
+
+    @app.delete("/v1/evaluations/{run_id}", status_code=204)
+    def delete(run_id: str) -> Response:
+        run = one(run_id)
+        if run["status"] == "running":
+            run.update(status="stopped", error={"code": "stopped", "detail": "Проверку остановили."})
+        else:
+            double.evaluations.remove(run)
+        return Response(status_code=204)
+
+    @app.get("/v1/evaluations/{run_id}/report")
+    def report(run_id: str) -> Response:
+        return Response("<!doctype html>", media_type="text/html")
+
+    @app.get("/v1/evaluations/{run_id}/report.json")
+    def data(run_id: str) -> Any:
+        return {"questions": double.questions}
+
+    @app.get("/v1/feedback/pairs")
+    def rated() -> Response:
+        return Response("\ufeffвопрос;ответ\r\n".encode(), media_type="text/csv")
 
 
 def _add_answers(app: FastAPI, double: Double) -> None:

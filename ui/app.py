@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.errors import Misconfigured
 from core.settings import Settings, load_settings
-from ui import documents, questions
+from ui import documents, evaluations, questions
 from ui.client import Client
 from ui.look import FAVICON, NAME, notice, show_header
 from ui.russian import speak_russian
@@ -37,9 +37,20 @@ def _show(settings: Settings) -> None:
         url_path="questions",
         default=True,
     )
-    chosen = st.navigation([questions_page, documents_page], position="hidden")
+    evaluations_page = st.Page(
+        partial(evaluations.show, client, pairs_max_bytes=settings.evaluation_max_bytes),
+        title="Проверка",
+        url_path="evaluations",
+    )
+    chosen = st.navigation([questions_page, documents_page, evaluations_page], position="hidden")
     st.set_page_config(page_title=f"{NAME}: {chosen.title}", page_icon=FAVICON, layout="centered")
-    show_header({":material/forum:": questions_page, ":material/folder_open:": documents_page})
+    show_header(
+        {
+            ":material/forum:": questions_page,
+            ":material/folder_open:": documents_page,
+            ":material/fact_check:": evaluations_page,
+        }
+    )
     chosen.run()
     speak_russian()
 

@@ -18,10 +18,14 @@ from ui.wire import (
     EVENTS,
     UNEXPECTED,
     Answered,
+    AskedQuestion,
     ClientError,
     Collection,
     CollectionList,
     DocumentList,
+    Evaluation,
+    EvaluationList,
+    EvaluationReport,
     Event,
     ModelList,
     PageText,
@@ -130,6 +134,38 @@ class Client:
     def give_feedback(self, verdict: Verdict) -> None:
         """Keep a person's verdict on an answer."""
         self._call("POST", "/v1/feedback", json=asdict(verdict))
+
+    def rated_questions(self) -> bytes:
+        """The questions that people rated, as a file of pairs."""
+        return self._call("GET", "/v1/feedback/pairs").content
+
+    def evaluations(self) -> tuple[Evaluation, ...]:
+        """All runs that this key may see, newest first."""
+        return self._read(EvaluationList, "/v1/evaluations").items
+
+    def evaluation(self, run_id: str) -> Evaluation:
+        """One run: how far it is, or how it came out."""
+        return self._read(Evaluation, f"/v1/evaluations/{run_id}")
+
+    def start_evaluation(self, name: str, content: BinaryIO, *, collection: str) -> Evaluation:
+        """Send a file of pairs; no collection means all documents."""
+        form = {"collection": collection} if collection else {}
+        files = {"file": (name, content)}
+        answer = self._call("POST", "/v1/evaluations", data=form, files=files, timeout=UPLOAD_TIMEOUT)
+        return parse(Evaluation, answer.content)
+
+    def delete_evaluation(self, run_id: str) -> None:
+        """Stop a run that is on; remove one that is over."""
+        self._call("DELETE", f"/v1/evaluations/{run_id}")
+
+    def evaluation_file(self, run_id: str, name: str) -> bytes:
+        """`report` is the page, `report.json` the data."""
+        return self._call("GET", f"/v1/evaluations/{run_id}/{name}", timeout=UPLOAD_TIMEOUT).content
+
+    def failed_questions(self, run_id: str) -> tuple[AskedQuestion, ...]:
+        """The questions of a finished run that are not all right."""
+        report = parse(EvaluationReport, self.evaluation_file(run_id, "report.json"))
+        return tuple(one for one in report.questions if one.failure is not None)
 
     async def ask(
         self, question: str, *, collection: str, history: Sequence[Turn], exact: bool = False

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from core.errors import ServiceError
-from core.types import Citation, Document, Interpretation, Timings
+from core.types import Citation, Document, Interpretation, Problem, Timings
 
 T = TypeVar("T")
 
@@ -104,6 +105,76 @@ class Verdict:
     verdict: str
     document_ids: tuple[str, ...] = ()
     comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A share of `count` questions with the ends of its interval, and against an earlier run where there is one.
+
+    `verdict` is `better`, `worse` or `noise`.
+    """
+
+    measure: str
+    value: float
+    low: float
+    high: float
+    count: int
+    before: float | None = None
+    verdict: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A run of questions with known answers; `status` is `running` until it is done, failed, stopped or interrupted."""
+
+    id: str
+    name: str
+    status: str
+    done: int
+    total: int
+    created_at: datetime
+    collection: str | None = None
+    eta_s: float | None = None
+    error: Problem | None = None
+    failed: int | None = None
+    figures: tuple[Figure, ...] = ()
+    compared_with: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationList:
+    """All runs, newest first."""
+
+    items: tuple[Evaluation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPlace:
+    """A passage that was found for a question of an evaluation; `is_right` says that the answer stands there."""
+
+    document: str
+    text: str
+    is_right: bool
+    page: int | None = None
+    section: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskedQuestion:
+    """A question of an evaluation with what was expected and what came; `failure` is None where all is right."""
+
+    question: str
+    expected: str
+    got: str
+    failure: str | None = None
+    passages: tuple[FoundPlace, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationReport:
+    """All questions of an evaluation."""
+
+    questions: tuple[AskedQuestion, ...]
 
 
 @dataclass(frozen=True, slots=True)

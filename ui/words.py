@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.types import Citation, Document, Progress, Status
-from ui.wire import ClientError, Found, Queued
+from ui.wire import ClientError, Found, FoundPlace, Queued
 
 STATUS_WORDS = {
     Status.QUEUED: "Ждёт очереди",
@@ -83,7 +83,7 @@ def facts(document: Document) -> str:
     return " · ".join(known)
 
 
-def place(source: Citation | Found) -> str:
+def place(source: Citation | Found | FoundPlace) -> str:
     """Where a text stands: «Положение.pdf, п. 4.2, стр. 7»."""
     parts = [source.document, source.section or "", f"стр.\N{NO-BREAK SPACE}{source.page}" if source.page else ""]
     return ", ".join(part for part in parts if part)
