@@ -1,6 +1,6 @@
 """«Проверка» as people see it, in a real Chromium on a laptop and on a phone, over a double of the API.
 
-`SCREENSHOTS_DIR=docs/images pytest tests/test_ui_evaluations_browser.py` makes the documentation's pictures again.
+`SCREENSHOTS_DIR=FOLDER pytest tests/test_ui_evaluations_browser.py` keeps the pictures.
 """
 
 from __future__ import annotations

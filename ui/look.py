@@ -42,6 +42,7 @@ STYLE = """<style>
 [class*="st-key-row-"] [data-testid="stMarkdownContainer"] p { font-size: .875rem; }
 @media (max-width: 640px) {
   .st-key-header { gap: .25rem; }
+  .st-key-header [data-testid="stPageLink"] span:has(> [data-testid="stIconMaterial"]) { display: none; }
   [data-testid="stLayoutWrapper"]:has(> [class*="st-key-about-"]) { flex-basis: 100%; }
   [data-testid="stMainBlockContainer"] { padding-left: 1rem; padding-right: 1rem; }
   [data-testid="stBottomBlockContainer"] { padding-left: 1rem; padding-right: 1rem; }
