@@ -126,6 +126,7 @@ def export(
 ) -> None:
     """Записать адаптер в GGUF для llama.cpp и показать, как его подключить."""
     from core.settings import load_settings
+    from generation import embedded
     from generation.model_file import sha256_of
     from training.extra import require_extra
 
@@ -138,7 +139,10 @@ def export(
     require_same(base, record.base)
     written = export_run(run_folder, path, About(name, licence), to)
     say(f"Адаптер: {written.path}, {size(written.size_bytes)}, матриц: {written.matrices}.")
-    say(f"\nВ записи модели {base.name} в каталоге (generation/catalogue.toml) укажите:\n")
+    if base.name == embedded.NAME:
+        say(f"\nПодключить: ZNAYKA_ADAPTER={written.path.absolute()} znayka run")
+        return
+    say(f"\nПоложите файл в generation/adapters/ и укажите в записи модели {base.name} (generation/catalogue.toml):\n")
     say(f'answers = "spans"\nadapter = "{written.path.name}"\nadapter_sha256 = "{sha256_of(written.path)}"')
 
 
