@@ -7,6 +7,7 @@ from pathlib import Path
 
 from core.errors import Misconfigured
 from generation.catalogue import Model
+from generation.embedded import TAUGHT
 from generation.model_file import WrongModelFile, sha256_of
 
 ADVICE = "Переустановите Знайку."
@@ -20,7 +21,10 @@ def adapter_of(model: Model, own: Path | None) -> Path | None:
     if own is None:
         return _carried(model) if model.adapter else None
     if not model.adapter:
-        detail = f"ZNAYKA_ADAPTER годится только для встроенной модели, а выбрана {model.name}. Уберите эту настройку."
+        detail = (
+            f"ZNAYKA_ADAPTER не подходит к модели {model.name}: у неё нет адаптера, который можно заменить. "
+            f"Уберите эту настройку или выберите встроенную: znayka models use {TAUGHT}."
+        )
         raise Misconfigured("adapter_misplaced", detail)
     if not own.is_file():
         detail = f"Нет файла адаптера {own}. Проверьте ZNAYKA_ADAPTER; адаптер делает команда `znayka train export`."

@@ -1,4 +1,4 @@
-"""The default model: Gemma 3 270M, carried by a package, so that a first start needs no hub."""
+"""The embedded model: Gemma 3 270M, carried by a package, so that a first start needs no hub."""
 
 from __future__ import annotations
 

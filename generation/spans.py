@@ -40,7 +40,7 @@ MAX_TOKENS = 64
 ALTERNATIVES = 10
 
 # Of `Signals.features`: a logistic regression on articles and documents kept from the training, each question asked
-# with its passage, without it, and of others only (`python -m evaluation.calibration`).
+# with its passage, without it, and of others only (`python -m training.calibration`).
 WEIGHTS = np.array([0.5, 1.0, 0.3, 8.0, 1.5])
 BIAS = -7.0
 _FOREIGN = "В документе на другом языке сказано: "
