@@ -149,7 +149,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Interpretation:
-    """How a question was understood: the text that was searched for, and a Russian sentence when that text was mended."""
+    """How a question was understood: the text that was searched for, and a Russian sentence when it was mended."""
 
     searched: str
     notice: str | None = None

@@ -14,7 +14,7 @@ from generation.catalogue import Catalogue, Model
 from generation.download import Hub, Progress, Remote, fetch
 from generation.model_file import WrongModelFile, require, sha256_of, write_atomically
 
-DEFAULT_MODEL = embedded.NAME
+DEFAULT_MODEL = embedded.TAUGHT
 
 
 @dataclass(frozen=True, slots=True)

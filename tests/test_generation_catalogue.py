@@ -6,7 +6,7 @@ import pytest
 
 from core.errors import Misconfigured, NotFound
 from generation.catalogue import load_catalogue
-from generation.embedded import NAME, SHA256
+from generation.embedded import NAME, SHA256, TAUGHT
 
 SAIGAS = {
     "saiga_nemo_12b", "saiga_yandexgpt_8b", "saiga_gemma3_12b", "saiga_llama3_8b", "saiga_mistral_7b",
@@ -27,11 +27,12 @@ def test_other_quantisations_are_called_by_their_name():
     assert models["saiga_llama3_8b:q8_0"].size_bytes == 8_540_000_000
 
 
-def test_the_embedded_model_can_only_quote_and_its_hash_is_the_packages():
-    model = load_catalogue().find(NAME)
+@pytest.mark.parametrize(("name", "answers", "has_adapter"), [(NAME, "quotes", False), (TAUGHT, "spans", True)])
+def test_the_embedded_model_quotes_and_answers_with_its_adapter(name, answers, has_adapter):
+    model = load_catalogue().find(name)
     assert model.is_embedded
-    assert model.answers == "quotes"
     assert model.sha256 == SHA256
+    assert (model.answers, bool(model.adapter)) == (answers, has_adapter)
 
 
 @pytest.mark.parametrize("name", ["saiga_7b", "saiga_13b", "saiga_30b", "gigasaiga"])

@@ -168,7 +168,7 @@ def test_a_missing_file_is_named_with_its_path(catalogue, shelf):
 def test_the_choice_is_the_setting_then_the_file_then_the_embedded_model(catalogue, tmp_path, monkeypatch):
     monkeypatch.delenv("ZNAYKA_MODEL", raising=False)
     settings = Settings(data_dir=tmp_path)
-    assert chosen(settings) == "gemma3_270m"
+    assert chosen(settings) == "znayka_270m"
     use("saiga_nemo_12b:q8_0", catalogue, tmp_path)
     assert chosen(settings) == "saiga_nemo_12b:q8_0"
     assert chosen(Settings(data_dir=tmp_path, model="saiga2_7b")) == "saiga2_7b"

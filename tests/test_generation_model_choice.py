@@ -13,7 +13,7 @@ from generation.model_choice import server_of
 
 def test_the_embedded_model_answers_by_default(tmp_path: Path) -> None:
     server = server_of(Settings(data_dir=tmp_path))
-    assert (server.name, server.answers, server.url) == ("gemma3_270m", "quotes", "http://127.0.0.1:8011/v1")
+    assert (server.name, server.answers, server.url) == ("znayka_270m", "spans", "http://127.0.0.1:8011/v1")
 
 
 def test_a_saiga_writes_prose_within_its_own_context(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from core.errors import TryLater
 from core.settings import Settings
 from core.types import Answer, Interpretation, Passage, Principal
+from generation import embedded
 from generation.chain import Answerer, AnswerRequest
 from generation.citations import Quote
 from generation.language_model import LanguageModel, ModelServer
@@ -36,7 +37,7 @@ class Found:
 
 @pytest.fixture(scope="module")
 def model_url() -> Iterator[str]:
-    with live_server(lambda: load_chosen(Settings())) as client:
+    with live_server(lambda: load_chosen(Settings(model=embedded.NAME))) as client:
         wait_until(lambda: client.get("/ready").is_success, timeout_s=120)
         yield str(client.base_url.join("/v1"))
 

@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from core.settings import load_settings
@@ -24,12 +23,12 @@ from core.types import Passage
 from evaluation.measures import token_f1
 from generation.language_model import LanguageModel
 from generation.model_choice import server_of
-from generation.spans import Signals, SpansWriter
+from generation.spans import Scale, Signals, SpansWriter
 from retrieval.embedding.encoder import make_encoder
 from training.lessons import Lesson, read_lessons
 
 RIGHT_F1 = 0.5  # an answer that shares half of its words with the right one is taken for right
-THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 15))
+THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +45,6 @@ class Observation:
         return self.is_answerable and self.f1 >= RIGHT_F1
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """Weights of `Signals.features` and the bias of a logistic regression."""
-
-    weights: tuple[float, ...]
-    bias: float
-
-    def confidences(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Probabilities of being right, (n,), of features (n, k)."""
-        return np.asarray(1 / (1 + np.exp(-(features @ np.array(self.weights) + self.bias))))
-
-
 async def observe(writer: SpansWriter, lessons: Sequence[Lesson]) -> AsyncIterator[Observation]:
     """Ask every task of the lessons; questions on the same passages follow each other, which the model reads once."""
     for lesson in lessons:
@@ -72,21 +59,21 @@ async def observe(writer: SpansWriter, lessons: Sequence[Lesson]) -> AsyncIterat
             yield Observation(signals, bool(task.answer), token_f1(said, right) if right else 0.0)
 
 
-def fit(observations: Sequence[Observation]) -> Scale:
-    """The scale under which these observations are likeliest, slightly held towards zero."""
+def fit(observations: Sequence[Observation], labels: Sequence[bool]) -> Scale:
+    """The scale under which these labels are likeliest, slightly held towards zero."""
     features = np.array([seen.signals.features() for seen in observations])
-    fitted = LogisticRegression(C=10.0, max_iter=2000).fit(features, [seen.is_right for seen in observations])
+    fitted = LogisticRegression(C=10.0, max_iter=2000).fit(features, labels)
     return Scale(tuple(round(float(w), 3) for w in fitted.coef_[0]), round(float(fitted.intercept_[0]), 3))
 
 
 def refusals(scale: Scale, observations: Sequence[Observation]) -> list[tuple[float, float, float, float]]:
     """For each threshold: it, the share refused of unanswerable and of answerable, and F1 over the answerable."""
-    confidences = scale.confidences(np.array([seen.signals.features() for seen in observations]))
+    probabilities = np.array([scale.probability(seen.signals) for seen in observations])
     answerable = np.array([seen.is_answerable for seen in observations])
     f1 = np.array([seen.f1 for seen in observations])
     table = []
     for threshold in THRESHOLDS:
-        refused = confidences < threshold
+        refused = probabilities < threshold
         kept = float((f1 * ~refused)[answerable].mean())
         table.append((threshold, float(refused[~answerable].mean()), float(refused[answerable].mean()), kept))
     return table
@@ -99,14 +86,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, default=Path("calibration.json"))
     asked = parser.parse_args(arguments)
     observations = asyncio.run(_observed(asked.data / "dev.jsonl"))
-    scale = fit(observations)
-    table = refusals(scale, observations)
-    asked.json.write_text(
-        json.dumps({"scale": asdict(scale), "table": table, "seen": [asdict(seen) for seen in observations]}, indent=1),
-        encoding="utf-8",
-    )
+    answerable = fit(observations, [seen.is_answerable for seen in observations])
+    right = fit(observations, [seen.is_right for seen in observations])
+    table = refusals(answerable, observations)
+    kept = {"answerable": asdict(answerable), "right": asdict(right), "table": table}
+    seen = [asdict(one) for one in observations]
+    asked.json.write_text(json.dumps({**kept, "seen": seen}, indent=1), encoding="utf-8")
     rows = "".join(f"{t:9}{u:12.3f}{a:12.3f}{f:8.3f}\n" for t, u, a, f in table)
-    sys.stdout.write(f"{scale}\n{'threshold':9}{'unanswered':>12}{'answered':>12}{'F1':>8}\n{rows}")
+    sys.stdout.write(
+        f"ANSWERABLE {answerable}\nRIGHT {right}\n{'threshold':9}{'unanswered':>12}{'answered':>12}{'F1':>8}\n{rows}"
+    )
 
 
 async def _observed(path: Path) -> list[Observation]:
