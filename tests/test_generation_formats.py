@@ -13,7 +13,7 @@ from generation.download import Hub
 from generation.engine import Engine, Sampling
 from generation.formats import ChatFormat, Message, TemplateFormat, make_format
 from generation.hub import Shelf, pull, verify
-from generation.served import Served, load
+from generation.served import Served, Weights, load
 from generation.tokens import Content, encode, spell
 from tests import tiny_gguf
 from tests.loopback_hub import loopback_hub
@@ -94,7 +94,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Serve
             remote.add(model.repo, model.file, tiny)
             remote.cuts = [10_000]
             pull(model, shelf, hub, lambda done_bytes, total_bytes: None)
-            loaded[name] = load(model, verify(model, shelf), context_tokens=512, threads=1)
+            loaded[name] = load(model, Weights(verify(model, shelf)), context_tokens=512, threads=1)
     yield loaded
     for one in loaded.values():
         one.engine.close()
