@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
@@ -24,7 +24,7 @@ class Validity:
                 yield ValidationError("does not match the pattern")
 
         self._validator = extend(Draft202012Validator, {"pattern": pattern})
-        self._formats = FormatChecker()
+        self._formats = Draft202012Validator.FORMAT_CHECKER
 
     def __call__(self, value: Any, node: Schema) -> bool:
         """Whether `value` is valid by `node`."""
