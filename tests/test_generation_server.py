@@ -235,7 +235,7 @@ def test_a_damaged_file_is_a_reason_and_not_a_crash(model, tiny, tmp_path, damag
     broken.write_bytes(tiny.read_bytes()[: tiny.stat().st_size // 2] if damage == "truncated" else b"GIF89a")
 
     def load_model() -> Served:
-        return load(model, broken, context_tokens=512, threads=1)
+        return load(model, Weights(broken), context_tokens=512, threads=1)
 
     with live_server(load_model) as client:
         wait_until(lambda: client.get("/ready").json()["error"]["code"] == "model_unloadable")
