@@ -28,9 +28,9 @@ from ingest.limits import Limits
 from ingest.sandbox import Sandbox
 from retrieval.embedding.encoder import make_encoder
 from retrieval.index import read_index
-from retrieval.stems import stem_text
 from retrieval.store import documents, jobs, keyword, schema, vectors
 from retrieval.store.database import Database
+from retrieval.terms import root_text
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared/data"
@@ -191,7 +191,7 @@ def check_agreement(folder: Folder) -> None:
         assert (set(index.ids.tolist()) - removed) | pending == ids
         owners = conn.execute(select(func.count()).select_from(schema.pages)).scalar_one()
         assert owners > 0
-        found = set(keyword.every(conn, stem_text("доступ")).ids.tolist())
+        found = set(keyword.every(conn, root_text("доступ")).ids.tolist())
         assert found
         assert found <= ids
 
