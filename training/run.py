@@ -90,7 +90,7 @@ class Teacher:
         for tree in trees:
             of_lesson = self._student.loss(pack(tree, window=self._student.window)) / len(trees)
             of_lesson.backward()  # type: ignore[no-untyped-call]
-            loss += float(of_lesson)
+            loss += float(of_lesson.detach())
         torch.nn.utils.clip_grad_norm_(self._student.parameters(), self._course.clip_norm)
         self._optimizer.step()
         self._optimizer.zero_grad()

@@ -14,5 +14,5 @@ depends_on = None
 def upgrade() -> None:
     """Note which form the stored terms have; the worker derives those of an older base anew before it goes on."""
     op.add_column("index_state", sa.Column("terms", sa.Integer, nullable=False, server_default="0"))
-    op.execute("UPDATE index_state SET terms = 1 WHERE NOT EXISTS (SELECT 1 FROM passages)")
+    op.execute("UPDATE index_state SET terms = 2 WHERE NOT EXISTS (SELECT 1 FROM passages)")
     op.execute("CREATE VIRTUAL TABLE passage_stems_vocab USING fts5vocab(passage_stems, row)")
