@@ -47,7 +47,8 @@ class Sampling:
     """How to choose tokens. `temperature` 0 takes the likeliest; `seed` None differs each time.
 
     `constraint` serves one answer: it follows the tokens as they are chosen. `alternatives` is how many of the
-    likeliest tokens to report at each step, before any constraint; None reports nothing.
+    likeliest tokens to report at each step, before any constraint; None reports nothing. `is_taught` says whether an
+    adapter is to speak, or the model as it was without it.
     """
 
     max_tokens: int
@@ -59,6 +60,7 @@ class Sampling:
     seed: int | None = None
     constraint: Constraint | None = None
     alternatives: int | None = None
+    is_taught: bool = True
 
 
 @dataclass(slots=True)
@@ -258,6 +260,7 @@ class Generation:
     def _sampled(self) -> Generator[int, None, None]:
         """Tokens as llama.cpp gives them, timed; ends early when cancelled during the prefill."""
         sampling = self._sampling
+        _switch_adapter(self._llama, is_on=sampling.is_taught)
         self._llama.set_seed(llama_cpp.LLAMA_DEFAULT_SEED if sampling.seed is None else sampling.seed)
         self.timings.reused_tokens = self._common_prefix()
         tokens = self._llama.generate(
@@ -315,6 +318,17 @@ class Generation:
         held = self._llama.input_ids[: self._llama.n_tokens].tolist()
         pairs = zip(held, self._prompt[:-1], strict=False)
         return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(held), len(self._prompt) - 1))
+
+
+def _switch_adapter(llama: llama_cpp.Llama, *, is_on: bool) -> None:
+    """Set the strength of the adapter, if there is one; what was read with another strength is of no use."""
+    if llama._lora_adapter is None or llama.lora_scale == float(is_on):
+        return
+    adapters = (llama_cpp.llama_adapter_lora_p_ctypes * 1)(llama._lora_adapter)  # type: ignore[misc]
+    if llama_cpp.llama_set_adapters_lora(llama.ctx, adapters, 1, (ctypes.c_float * 1)(float(is_on))):
+        raise _failed()
+    llama.lora_scale = float(is_on)
+    llama.reset()  # type: ignore[no-untyped-call]
 
 
 def _failed() -> TryLater:

@@ -110,7 +110,8 @@ async def chat(request: Request, body: ChatRequest) -> Response:
     """Continue a conversation."""
     served: Served = request.app.state.loader.served
     messages = body.conversation(served.model.system_prompt)
-    sampling = body.sampling(served.model.sampling, served.format.stop)
+    # An adapter is taught to answer from documents and nothing else: talk is the model's own.
+    sampling = replace(body.sampling(served.model.sampling, served.format.stop), is_taught=False)
     return await _answer(request, body, served.format.prompt(messages), sampling, is_chat=True)
 
 

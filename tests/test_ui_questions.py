@@ -28,6 +28,10 @@ def page(double, monkeypatch):
 
 def ask(page: AppTest, question: str) -> AppTest:
     page.chat_input[0].set_value(question).run()
+    return answered(page)
+
+
+def answered(page: AppTest) -> AppTest:
     deadline = time.monotonic() + 20
     while any(button.key.startswith("stop-") for button in page.button if button.key):
         assert time.monotonic() < deadline, "no answer in time"
@@ -215,6 +219,7 @@ def test_a_mended_question_is_shown_and_can_be_asked_as_it_was_typed(double, pag
     assert double.notice in texts(page)
     double.notice = None
     button(page, "Искать точно, как написано").click().run()
+    answered(page)
     ask(page, "Ещё вопрос")
     assert [(asked["question"], asked.get("exact", False)) for asked in double.asked] == [
         ("jngecr", False),

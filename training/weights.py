@@ -15,6 +15,7 @@ from transformers import AutoModelForCausalLM
 
 from training.packing import Packed
 
+START_SEED = 0  # the adapter begins the same each time, so that a course can be repeated
 PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
@@ -55,6 +56,7 @@ class Student:
         self.lora = lora
         self.window = int(base.config.sliding_window or base.config.max_position_embeddings)
         self._device = device
+        torch.manual_seed(START_SEED)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers by a name that v6 drops
             self._model = get_peft_model(base, config).to(device)
