@@ -151,7 +151,7 @@ def test_a_text_document_opens_with_its_words_marked(visit, tmp_path: Path):
 def test_an_answer_can_be_stopped(visit):
     visit.get_by_text("Без документов").click()
     visit.get_by_text("ничего не проверяется").wait_for()
-    ask(visit, "Напиши длинный рассказ о море.")
+    ask(visit, f"Напиши длинный рассказ о море на {visit.viewport_size['width']} слов.")
     visit.get_by_role("button", name="Остановить").click()
     visit.get_by_text("Ответ остановлен.").wait_for(timeout=5_000)
     visit.get_by_placeholder("Задайте вопрос").wait_for()
