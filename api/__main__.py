@@ -6,6 +6,7 @@ import logging
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 
 import uvicorn
@@ -18,6 +19,7 @@ from api.metrics import Metrics
 from api.readiness import Readiness
 from api.routes import extract
 from api.turns import QueueLimits, TurnQueue
+from core import faults
 from core.errors import Misconfigured, ServiceError
 from core.settings import Settings, load_settings
 from evaluation.origin import origin_of
@@ -29,12 +31,15 @@ from generation.model_choice import server_of
 from generation.writer import make_writer
 from ingest.files import FileStore
 from ingest.limits import Limits
+from ingest.reembed import share_done
 from ingest.sandbox import Sandbox
+from ingest.upkeep import sweep
 from retrieval.embedding.encoder import Encoder, make_encoder
+from retrieval.embedding.encoders import Encoders, KnownModels
 from retrieval.query.reader import QueryReader
 from retrieval.query.vocabulary import Vocabulary
 from retrieval.searcher import Searcher
-from retrieval.store import keys
+from retrieval.store import keys, vectors
 from retrieval.store.database import Database
 from retrieval.vector_index import VectorIndex
 
@@ -47,6 +52,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         settings = load_settings()
+        faults.arm(settings.faults)
         logging.getLogger().setLevel(settings.log_level.upper())
         parts = build(settings)
     except ServiceError as exc:
@@ -75,17 +81,24 @@ def build(settings: Settings) -> Parts:
                 f"ZNAYKA_API_HOST={settings.api_host} открывает сервис другим машинам, а ключа нет. "
                 "Создайте ключ: znayka keys create ИМЯ.",
             )
-    encoder = make_encoder(
-        settings.embedding_model,
+    files = FileStore(settings.data_dir / "files")
+    with suppress(ServiceError, OSError):  # a full or busy disk keeps nobody from reading; the worker sweeps as well
+        sweep(database, files)
+    make = partial(
+        make_encoder,
         backend=settings.embedding_backend,
         cache_dir=settings.cache_dir,
         threads=settings.embedding_threads or 1,
     )
+    encoder = make(settings.embedding_model)
+    encoders = Encoders(encoder, partial(KnownModels(settings.data_dir).load, make=make))
+    with database.read() as conn:
+        encoders.of(vectors.state(conn).fingerprint)  # loaded now rather than at the first question
     index = VectorIndex(settings.data_dir / "index")
     vocabulary = Vocabulary(database, ThreadPoolExecutor(1, thread_name_prefix="words"))
     vocabulary.keep_up()
     reader = QueryReader(vocabulary)
-    searcher = Searcher(database, encoder, index, dense_weight=settings.dense_weight, reader=reader)
+    searcher = Searcher(database, encoders, index, dense_weight=settings.dense_weight, reader=reader)
     search_pool = ThreadPoolExecutor(SEARCH_THREADS, thread_name_prefix="search")
     language_model = LanguageModel(server_of(settings))
     answerer = Answerer(
@@ -100,7 +113,7 @@ def build(settings: Settings) -> Parts:
     return Parts(
         settings=settings,
         database=database,
-        files=FileStore(settings.data_dir / "files"),
+        files=files,
         searcher=searcher,
         search_pool=search_pool,
         answerer=answerer,
@@ -115,6 +128,7 @@ def build(settings: Settings) -> Parts:
         turns=turns,
         evaluations=_evaluations(settings, asking, encoder),
         metrics=Metrics(),
+        reembedding=partial(share_done, database, encoder, settings.data_dir),
         readiness=Readiness(database, settings.data_dir, settings.model_url, reserve_bytes=settings.disk_reserve_bytes),
     )
 

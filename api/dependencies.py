@@ -22,6 +22,7 @@ from generation.chain import Answerer
 from generation.extraction import Extractor
 from generation.language_model import LanguageModel
 from ingest.files import FileStore
+from ingest.reembed import Share
 from ingest.sandbox import Sandbox
 from retrieval.searcher import Searcher
 from retrieval.store import keys
@@ -48,6 +49,7 @@ class Parts:
     evaluations: Evaluations
     metrics: Metrics
     readiness: Readiness
+    reembedding: Callable[[], Share | None] = lambda: None
     wall_clock: Callable[[], float] = time.time
 
 

@@ -41,6 +41,12 @@ class Metrics:
         self.escalations = Counter("znayka_escalations", "Answers marked for a person", registry=self.registry)
         self.documents = Gauge("znayka_documents", "Documents by status", ["status"], registry=self.registry)
         self.feedback = Gauge("znayka_feedback", "Opinions by verdict", ["verdict"], registry=self.registry)
+        self.reembedding = Gauge(
+            "znayka_reembedding_passages",
+            "Passages with vectors of the new model, and all, while models change",
+            ["share"],
+            registry=self.registry,
+        )
         self.waiting = Gauge("znayka_questions_waiting", "Questions in the queue", registry=self.registry)
         self.running = Gauge("znayka_questions_running", "Answers being made", registry=self.registry)
 

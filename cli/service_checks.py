@@ -17,7 +17,7 @@ from core.errors import ServiceError
 from core.settings import Settings
 from generation import hub
 from generation.catalogue import load_catalogue
-from retrieval.index import is_intact
+from retrieval.index import Edition, is_intact
 from retrieval.store import vectors
 from retrieval.store.database import Database
 
@@ -59,12 +59,13 @@ def check_index(settings: Settings) -> Finding:
         return ok(title, "появится вместе с документами")
     try:
         with closing(Database(settings.sql_url)) as database, database.read() as conn:
-            generation = vectors.state(conn).generation
+            state = vectors.state(conn)
     except ServiceError:
         return warning(title, "не проверен", "сначала исправьте базу данных")
+    generation = state.generation
     if generation == 0:
         return ok(title, "пока не нужен: документов мало")
-    if not is_intact(settings.data_dir / "index", generation):
+    if not is_intact(settings.data_dir / "index", Edition(generation, state.index_revision, state.fingerprint or "")):
         remedy = "он строится заново сам; если это не проходит за несколько минут, перезапустите сервис"
         return warning(title, f"файл №{generation} повреждён или пропал: поиск работает, но медленнее", remedy)
     return ok(title, f"файл №{generation} цел")

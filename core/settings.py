@@ -84,10 +84,21 @@ class Settings(BaseSettings):
     queue_max_s: float = Field(60.0, gt=0, description="longest expected wait that is still accepted")
     queue_max_per_key: int = Field(5, gt=0, description="questions of one key waiting or being answered")
 
+    test_mode: bool = Field(False, description="for tests of Знайка itself; refused beyond this machine")
+    faults: str = Field("", description="with test_mode only: where to die or fail, see docs/reliability.md")
+
     @model_validator(mode="after")
     def _overlap_fits(self) -> Self:
         if self.passage_overlap_chars * 2 > self.passage_max_chars:
             raise ValueError("ZNAYKA_PASSAGE_OVERLAP_CHARS must be at most half of ZNAYKA_PASSAGE_MAX_CHARS")
+        return self
+
+    @model_validator(mode="after")
+    def _faults_are_for_tests(self) -> Self:
+        if self.faults and not self.test_mode:
+            raise ValueError("ZNAYKA_FAULTS breaks the service on purpose: only with ZNAYKA_TEST_MODE")
+        if self.test_mode and self.needs_key:
+            raise ValueError("ZNAYKA_TEST_MODE is refused when ZNAYKA_API_HOST lets other machines in")
         return self
 
     @property

@@ -7,9 +7,12 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from core import faults
+from core.faults import Point
 from retrieval.index import Edition, is_intact, remove_older, write_index
 from retrieval.store import vectors
 from retrieval.store.database import Database
+from retrieval.store.vectors import IndexState
 
 _LOG = logging.getLogger(__name__)
 _CHECK_EVERY_S = 60.0
@@ -35,7 +38,7 @@ class Compaction:
             state = vectors.state(conn)
             changes = vectors.changes_since_index(conn)
         wanted = max(1, self.threshold // _IDLE_SHARE) if is_idle else self.threshold
-        is_due = changes >= wanted or (state.generation > 0 and not self._is_sound(state.generation))
+        is_due = changes >= wanted or (state.generation > 0 and not self._is_sound(state))
         if is_due and state.fingerprint is not None:
             self._write()
         return is_due
@@ -46,15 +49,16 @@ class Compaction:
             added = vectors.added_since(conn, 0)
         edition = Edition(state.generation + 1, state.revision, state.fingerprint or "")
         write_index(self.folder, edition, added.ids, added.vectors)
+        faults.reach(Point.INDEX_UNSWITCHED)
         with self.database.write() as conn:
             vectors.switch(conn, generation=edition.generation, index_revision=edition.revision)
         remove_older(self.folder, state.generation)
         _LOG.info("index %d written: %d passages", edition.generation, len(added.ids))
 
-    def _is_sound(self, generation: int) -> bool:
+    def _is_sound(self, state: IndexState) -> bool:
         """Look at the file now and then: reading all of it to compare hashes is not free."""
         now = time.monotonic()
         if now - self._checked_at < _CHECK_EVERY_S:
             return True
         self._checked_at = now
-        return is_intact(self.folder, generation)
+        return is_intact(self.folder, Edition(state.generation, state.index_revision, state.fingerprint or ""))

@@ -11,18 +11,28 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
+from core import faults
 from core.errors import Misconfigured, ServiceError, StorageFull, TryLater
+from core.faults import Point
 from core.types import Problem, Progress, Status
 from retrieval.store import jobs, passages
 from retrieval.store.database import Database
 from retrieval.store.jobs import Job, Lease
 from retrieval.store.passages import Ingested
 
+# What the database may say that passes, or that an operator will mend: wait, and keep what is in hand.
+UNAVAILABLE = (TryLater, StorageFull, Misconfigured)
 _LOG = logging.getLogger(__name__)
 _REPORT_EVERY_S = 0.5
 _INSIST_EVERY_S = 1.0
 _FULL_DISK_PAUSE_S = 30
 _MISCONFIGURED_PAUSE_S = 60
+_FULL = ("disk_full", "На диске нет места для обработки файла. Освободите место: обработка продолжится сама.")
+_DISK = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EROFS: ("disk_read_only", "Диск открыт только для чтения. Верните запись: обработка продолжится сама."),
+}
 
 
 class Gone(Exception):
@@ -64,6 +74,8 @@ class Desk:
                 return []
             with self.database.write() as conn:
                 taken = jobs.lease(conn, self._lease(), limit=limit, now=self.clock())
+        if taken:
+            faults.reach(Point.LEASED)
         self._reported.update((job.document_id, time.monotonic()) for job in taken)
         return taken
 
@@ -72,7 +84,7 @@ class Desk:
         try:
             with self.database.write() as conn:
                 jobs.renew(conn, self._lease())
-        except (TryLater, StorageFull) as exc:
+        except UNAVAILABLE as exc:
             _LOG.warning("leases not renewed: %s", exc.code)
 
     def report(self, reports: Iterable[Report]) -> None:
@@ -83,7 +95,7 @@ class Desk:
         try:
             with self.database.write() as conn:
                 ours = [jobs.report(conn, r.job.document_id, self.owner, r.progress, now=self.clock()) for r in due]
-        except (TryLater, StorageFull) as exc:
+        except UNAVAILABLE as exc:
             _LOG.info("progress not noted: %s", exc.code)
             return
         if not any(ours):
@@ -133,7 +145,7 @@ class Desk:
             try:
                 with self.database.write() as conn:
                     return action(conn)
-            except (TryLater, StorageFull) as exc:
+            except UNAVAILABLE as exc:
                 _LOG.warning("waiting for the database: %s", exc.code)
                 time.sleep(_INSIST_EVERY_S)
 
@@ -156,9 +168,9 @@ def _passing(error: Exception) -> TryLater | None:
         return TryLater(error.code, error.detail, retry_after_s=_FULL_DISK_PAUSE_S)
     if isinstance(error, Misconfigured):
         return TryLater(error.code, error.detail, retry_after_s=_MISCONFIGURED_PAUSE_S)
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        detail = "На диске нет места для обработки файла. Освободите место: обработка продолжится сама."
-        return TryLater("disk_full", detail, retry_after_s=_FULL_DISK_PAUSE_S)
+    if isinstance(error, OSError) and error.errno in _DISK:
+        code, detail = _DISK[error.errno]
+        return TryLater(code, detail, retry_after_s=_FULL_DISK_PAUSE_S)
     return None
 
 

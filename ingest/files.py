@@ -16,7 +16,9 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from core.errors import StorageFull, TooLarge
+from core import faults
+from core.errors import Misconfigured, StorageFull, TooLarge
+from core.faults import Point
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 _CHECK_EVERY_BYTES = 16 * 2**20
@@ -58,6 +60,7 @@ class FileStore:
                 path = self._place(temporary, sha256)
             finally:
                 temporary.unlink(missing_ok=True)
+            faults.reach(Point.FILE_WITHOUT_ROW)
             yield Received(sha256, size_bytes, path)
 
     def path(self, sha256: str) -> Path:
@@ -98,6 +101,7 @@ class FileStore:
 
     def _temporary(self) -> IO[bytes]:
         with self._guard():
+            faults.write()
             file = tempfile.NamedTemporaryFile(dir=self._incoming, delete=False)  # noqa: SIM115 -- the caller closes it
             fcntl.flock(file, fcntl.LOCK_SH)
         return file
@@ -114,6 +118,8 @@ class FileStore:
                 next_check = size_bytes + _CHECK_EVERY_BYTES
             digest.update(piece)
             _write_all(fd, piece)
+            faults.reach(Point.HALF_RECEIVED)
+        faults.write()
         os.fsync(fd)
         return digest.hexdigest(), size_bytes
 
@@ -123,6 +129,7 @@ class FileStore:
 
     def _place(self, temporary: Path, sha256: str) -> Path:
         path = self.path(sha256)
+        faults.write()
         path.parent.mkdir(exist_ok=True)
         with self._guard():
             temporary.replace(path)
@@ -145,11 +152,18 @@ def _mapped() -> Iterator[None]:
     except OSError as exc:
         if exc.errno in _FULL:
             raise _full() from exc
+        if exc.errno == errno.EROFS:
+            raise _read_only() from exc
         raise
 
 
 def _full() -> StorageFull:
     return StorageFull("disk_full", "На диске не хватает места для файла. Освободите место и загрузите снова.")
+
+
+def _read_only() -> Misconfigured:
+    detail = "Диск с папкой данных открыт только для чтения: файл не принят. Верните запись и загрузите снова."
+    return Misconfigured("disk_read_only", detail)
 
 
 def _is_held(path: Path) -> bool:
@@ -166,6 +180,7 @@ def _is_held(path: Path) -> bool:
 def _write_all(fd: int, piece: bytes) -> None:
     view = memoryview(piece)
     while view:
+        faults.write()
         view = view[os.write(fd, view) :]
 
 

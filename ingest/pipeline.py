@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from core import faults
 from core.errors import UnreadableDocument
+from core.faults import Point
 from core.types import ParsedDocument
 from ingest import desk as on_desk
 from ingest import reasons
@@ -71,11 +73,13 @@ class Preparation:
         parsed = self.sandbox.parse(
             path, job.name, lambda done, total: self.desk.report([on_desk.parsing(job, done, total)])
         )
+        faults.reach(Point.PARSED)
         chunks = tuple(chunk(parsed, max_chars=self.cutting.max_chars, overlap_chars=self.cutting.overlap_chars))
         if not chunks:
             raise (
                 UnreadableDocument(parsed.problem.code, parsed.problem.detail) if parsed.problem else reasons.no_text()
             )
+        faults.reach(Point.CHUNKED)
         keys = tuple(vector_key(self.fingerprint, embedded_text(job.name, piece)) for piece in chunks)
         return Prepared(job, parsed, chunks, keys)
 
@@ -128,6 +132,7 @@ class Finishing:
 
     def _listener(self, batch: Sequence[Prepared], before: int) -> Callable[[int], None]:
         def listen(count: int) -> None:
+            faults.reach(Point.HALF_EMBEDDED)
             with suppress(Gone):  # heard in the encoder's thread; the next report in ours says it again
                 self._report(batch, before + count)
 

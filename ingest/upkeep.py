@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass, field
+from functools import partial
 
 from core.errors import ServiceError
 from ingest.compaction import Compaction
@@ -36,18 +37,21 @@ class Upkeep:
                 self.compaction.run(is_idle=is_idle)
             if now - self._swept_at >= _SWEEP_EVERY_S:
                 self._swept_at = now
-                self._sweep()
+                sweep(self.database, self.files)
         except (ServiceError, OSError) as exc:
             _LOG.warning("upkeep put off: %s", exc)
 
-    def _sweep(self) -> None:
-        leftovers = self.files.sweep()
-        with self.database.read() as conn:
-            known = documents.stored_hashes(conn)
-        orphans = self.files.sweep_orphans(known, is_needed=self._is_stored)
-        if leftovers or orphans:
-            _LOG.info("removed %d unfinished uploads and %d files without a document", leftovers, orphans)
 
-    def _is_stored(self, sha256: str) -> bool:
-        with self.database.read() as conn:
-            return documents.is_stored(conn, sha256)
+def sweep(database: Database, files: FileStore) -> None:
+    """Remove what died uploads left, and files without a document. Raises `ServiceError` or OSError."""
+    leftovers = files.sweep()
+    with database.read() as conn:
+        known = documents.stored_hashes(conn)
+    orphans = files.sweep_orphans(known, is_needed=partial(_is_stored, database))
+    if leftovers or orphans:
+        _LOG.info("removed %d unfinished uploads and %d files without a document", leftovers, orphans)
+
+
+def _is_stored(database: Database, sha256: str) -> bool:
+    with database.read() as conn:
+        return documents.is_stored(conn, sha256)

@@ -9,26 +9,30 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from uuid_utils import uuid7
 
-from core.errors import Misconfigured, ServiceError, StorageFull, TryLater
+from core import faults
+from core.errors import Misconfigured, ServiceError
 from core.settings import Settings, load_settings
 from ingest import memory
 from ingest.buffer import Buffer
 from ingest.compaction import Compaction
-from ingest.desk import Desk
+from ingest.desk import UNAVAILABLE, Desk
 from ingest.files import FileStore
 from ingest.limits import Limits
 from ingest.pipeline import SLICE_PASSAGES, Cutting, Finishing, Preparation
-from ingest.reembed import reembed
+from ingest.reembed import Reembedding, reembed
 from ingest.reindex import reindex
 from ingest.sandbox import Sandbox
 from ingest.upkeep import Upkeep
 from retrieval.embedding.encoder import Encoder, make_encoder
+from retrieval.embedding.encoders import KnownModels
+from retrieval.store import vectors
 from retrieval.store.database import Database
 from retrieval.terms import index_text
 
@@ -69,7 +73,7 @@ class Worker:
         while not stop.is_set():
             try:
                 taken = self.desk.take(_LEASE_DOCUMENTS)
-            except (TryLater, StorageFull) as exc:
+            except UNAVAILABLE as exc:
                 _LOG.warning("cannot take documents: %s", exc.code)
                 time.sleep(_PAUSE_S)
                 continue
@@ -146,25 +150,75 @@ def serve(settings: Settings) -> None:
     desk = Desk(database, f"worker-{uuid7()}", settings.lease_s)
     if lost := desk.take_back(attempts_max=settings.attempts_max):
         _LOG.warning("a worker died with %d documents in hand; they are queued again", lost)
-    encoder = make_encoder(
-        settings.embedding_model,
+    make = _encoder_maker(settings)
+    encoder = make(settings.embedding_model)
+    reindex(database)
+    stop = threading.Event()
+    with database.read() as conn:
+        stored = vectors.state(conn).fingerprint
+    known = KnownModels(settings.data_dir)
+    old = known.load(stored, make) if stored not in (None, encoder.fingerprint) else None
+    if old is not None:
+        _work_while_reembedding(make_worker(settings, database, desk, old), encoder, settings.data_dir, stop)
+        desk = Desk(database, f"worker-{uuid7()}", settings.lease_s)
+        if stop.is_set():
+            return
+    reembed(database, encoder, settings.data_dir)
+    with suppress(OSError):
+        known.remember(encoder)
+    _set_at_signals(stop)
+    _LOG.info("ready, model %s", encoder.name)
+    make_worker(settings, database, desk, encoder).run(stop)
+
+
+def _work_while_reembedding(worker: Worker, encoder: Encoder, data_dir: Path, stop: threading.Event) -> None:
+    """Take documents with the old model while the new one embeds the base; return when it caught up or at `stop`."""
+    _LOG.warning("changing to %s: until all passages are embedded anew the old model serves", encoder.name)
+    reembedding, caught_up = Reembedding(worker.desk.database, encoder, data_dir), threading.Event()
+    failure: list[BaseException] = []
+
+    def embed(caught_up: threading.Event) -> None:
+        while not caught_up.is_set():
+            try:
+                if not reembedding.advance():
+                    caught_up.set()
+            except (*UNAVAILABLE, OSError) as exc:
+                _LOG.warning("embedding anew put off: %s", exc)
+                caught_up.wait(_PAUSE_S)
+
+    _set_at_signals(stop, caught_up)
+    threading.Thread(target=_guarded, args=(embed, caught_up, failure), name="reembed", daemon=True).start()
+    worker.run(caught_up)
+    _set_at_signals()
+    if failure:
+        raise failure[0]
+
+
+def _set_at_signals(*events: threading.Event) -> None:
+    """Set these when asked to end; without any, end at once: whatever is in hand can be taken up again."""
+
+    def act(*_: object) -> None:
+        for event in events:
+            event.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, act if events else signal.SIG_DFL)
+
+
+def _encoder_maker(settings: Settings) -> Callable[[str], Encoder]:
+    return partial(
+        make_encoder,
         backend=settings.embedding_backend,
         cache_dir=settings.cache_dir,
         threads=settings.embedding_threads or os.cpu_count() or 1,
     )
-    reembed(database, encoder, settings.data_dir)
-    reindex(database)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    _LOG.info("ready, model %s", encoder.name)
-    make_worker(settings, database, desk, encoder).run(stop)
 
 
 def main() -> None:
     """Entry point; ends with a sentence on standard error when a setting or a file is wrong."""
     try:
         settings = load_settings()
+        faults.arm(settings.faults)
         logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
         logging.getLogger("alembic").setLevel(logging.WARNING)
         os.nice(_NICENESS)

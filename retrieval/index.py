@@ -9,15 +9,22 @@ import hashlib
 import json
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from core import faults
+from core.faults import Point
+
 log = logging.getLogger(__name__)
+
+_WRITE_BYTES = 2**20
 
 Ids = NDArray[np.int64]
 Vectors = NDArray[np.float32]
@@ -96,20 +103,19 @@ def write_index(folder: Path, edition: Edition, ids: Ids, vectors: Vectors) -> M
     """Write the file and then the manifest of a generation, each aside, synced and renamed.
 
     `ids` (n), ascending, and `vectors` (n, d) belong together. The manifest comes last: where it is, all is complete.
+    Raises OSError when the disk does not take it, and leaves nothing.
     """
     folder.mkdir(parents=True, exist_ok=True)
     index = faiss.IndexIDMap2(faiss.IndexFlatIP(max(1, vectors.shape[1])))
     if len(ids):
         index.add_with_ids(np.ascontiguousarray(vectors, np.float32), np.ascontiguousarray(ids, np.int64))
-    target = _index_path(folder, edition.generation)
-    aside = target.with_suffix(".tmp")
-    faiss.write_index(index, str(aside))
-    manifest = Manifest(**asdict(edition), dimension=index.d, count=len(ids), sha256=_sha256(aside))
-    _put_in_place(aside, target)
-    listing = _manifest_path(folder, edition.generation)
-    aside = listing.with_suffix(".json.tmp")
-    aside.write_text(json.dumps(asdict(manifest)), encoding="utf-8")
-    _put_in_place(aside, listing)
+    with _put_in_place(_index_path(folder, edition.generation)) as file:
+        sha256 = _write_index(index, file)
+        faults.reach(Point.INDEX_ASIDE)
+    manifest = Manifest(**asdict(edition), dimension=index.d, count=len(ids), sha256=sha256)
+    with _put_in_place(_manifest_path(folder, edition.generation)) as file:
+        faults.write()
+        file.write(json.dumps(asdict(manifest)).encode())
     return manifest
 
 
@@ -125,9 +131,15 @@ def read_index(folder: Path, generation: int) -> IndexFile | None:
         return None
 
 
-def is_intact(folder: Path, generation: int) -> bool:
-    """Say whether the files of a generation are there and the hash is right, without loading them."""
-    return _checked(folder, generation) is not None
+def is_intact(folder: Path, edition: Edition) -> bool:
+    """Say whether the files of this edition are there and the hash is right, without loading them.
+
+    A sound file of the same number may come from another life of the database, one restored from a copy, say.
+    """
+    manifest = _checked(folder, edition.generation)
+    if manifest is None:
+        return False
+    return Edition(manifest.generation, manifest.revision, manifest.fingerprint) == edition
 
 
 def remove_older(folder: Path, generation: int) -> None:
@@ -165,9 +177,44 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _put_in_place(aside: Path, target: Path) -> None:
-    _sync(aside)
-    aside.replace(target)
+def _write_index(index: Any, file: IO[bytes]) -> str:
+    """Write through our own file, return the SHA-256: the library's writer says nothing when its last flush fails."""
+    digest = hashlib.sha256()
+    refused: list[OSError] = []
+
+    def take(part: bytes) -> None:
+        try:
+            faults.write()
+            file.write(part)
+        except OSError as exc:
+            refused.append(exc)
+            raise
+        digest.update(part)
+
+    try:
+        faiss.write_index(index, faiss.PyCallbackIOWriter(take, _WRITE_BYTES))  # type: ignore[attr-defined]
+    except RuntimeError:
+        if refused:
+            raise refused[0] from None
+        raise
+    return digest.hexdigest()
+
+
+@contextmanager
+def _put_in_place(target: Path) -> Iterator[IO[bytes]]:
+    """Give a file to write; synced and renamed to `target` when the block ends well, else removed."""
+    aside = target.with_name(f"{target.name}.tmp")
+    try:
+        with aside.open("wb") as file:
+            yield file
+            faults.write()
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(target)
+    except BaseException:
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
+        raise
     _sync(target.parent)
 
 

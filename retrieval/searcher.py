@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from core.types import Interpretation, Passage, Principal
 from retrieval.embedding.encoder import Encoder
+from retrieval.embedding.encoders import Encoders
 from retrieval.evidence import Wanted, weigh
 from retrieval.fusion import fuse
 from retrieval.index import Ids, Vectors, top
@@ -63,7 +64,7 @@ class Searcher:
     def __init__(
         self,
         database: Database,
-        encoder: Encoder,
+        encoder: Encoder | Encoders,
         index: VectorIndex,
         *,
         dense_weight: float,
@@ -71,7 +72,8 @@ class Searcher:
     ) -> None:
         """Without a `reader` every query is searched for as it stands."""
         self._database = database
-        self._encoder = encoder
+        self._encoders = encoder if isinstance(encoder, Encoders) else Encoders(encoder)
+        self._fingerprint: str | None = None  # of the base when it was last seen
         self._index = index
         self._dense_weight = dense_weight
         self._reader = reader
@@ -89,10 +91,14 @@ class Searcher:
         allowed = principal.collections if collection is None else frozenset({collection})
         started_s = time.perf_counter()
         reading = self._read(query, allowed, exact=exact)
-        vector = _middle(self._encoder.encode_queries(reading.texts))
+        met = self._fingerprint
+        vector = self._vector(reading, met)
         embedded_s = time.perf_counter()
         with self._database.read() as conn:
             snapshot = self._index.refresh(conn)
+            if snapshot.state.fingerprint != met:  # the first search, or the first after a switch
+                self._fingerprint = snapshot.state.fingerprint
+                vector = self._vector(reading, snapshot.state.fingerprint)
             terms = root_text(" ".join(reading.texts))[:TERMS_MAX]
             candidates = self._candidates(snapshot, vector, keyword.every(conn, terms), allowed)
             best = self._ranked(conn, candidates, _wanted(conn, terms, snapshot.size), top_k)
@@ -106,16 +112,21 @@ class Searcher:
             return Reading(query, Interpretation(query))
         return self._reader.read(query, allowed, exact=exact)
 
+    def _vector(self, reading: Reading, fingerprint: str | None) -> Vectors | None:
+        """Embed a query with the model that made the base's vectors; None when that one cannot be had."""
+        encoder = self._encoders.of(fingerprint)
+        return _middle(encoder.encode_queries(reading.texts)) if encoder else None
+
     def _candidates(
-        self, snapshot: Snapshot, vector: Vectors, matched: Matches, allowed: frozenset[str] | None
+        self, snapshot: Snapshot, vector: Vectors | None, matched: Matches, allowed: frozenset[str] | None
     ) -> Candidates:
         """Join the best of both searches; rights and collection are applied before either ranks."""
         if allowed is not None:
             may_read = snapshot.readable(matched.ids, allowed)
             matched = Matches(matched.ids[may_read], matched.scores[may_read])
         strongest = matched.ids[top(matched.scores, CANDIDATES)]
-        if snapshot.state.fingerprint not in (None, self._encoder.fingerprint):
-            log.debug("the base is being embedded anew: search by words alone")
+        if vector is None:
+            log.debug("the base is being embedded anew and its old model is gone: search by words alone")
             return Candidates(strongest, np.zeros(len(strongest), np.float32), _scores_of(matched, strongest))
         nearest = snapshot.search(vector, CANDIDATES, allowed)
         ids = np.union1d(nearest.ids, strongest)

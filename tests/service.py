@@ -71,19 +71,30 @@ class Service:
     def client(self, key: str = "") -> Client:
         return Client(self.api_url, key)
 
-    def start(self, name: str) -> None:
-        self._processes[name] = Process(self._parts[name].argv, log=self.log(name), env=self.env)
+    def start(self, name: str, **settings: Any) -> None:
+        """Start a part, with further settings for this life of its."""
+        own = {f"{PREFIX}{key.upper()}": str(value) for key, value in settings.items()}
+        self._processes[name] = Process(self._parts[name].argv, log=self.log(name), env=self.env | own)
 
     def kill(self, name: str) -> None:
         """SIGKILL to the whole group of one part."""
         self._processes.pop(name).kill()
 
-    def restart(self, name: str) -> None:
-        """Kill a part, start it again and wait until it is up."""
+    def restart(self, name: str, **settings: Any) -> None:
+        """Kill a part, start it again, with further settings for this life of its, and wait until it is up."""
         if name in self._processes:
             self.kill(name)
-        self.start(name)
+        self.start(name, **settings)
         self.wait_ready(name)
+
+    def wait_death(self, name: str, timeout_s: float = START_S) -> int:
+        """Wait until a part has ended by itself; return its exit code, negative for a signal."""
+        deadline = time.monotonic() + timeout_s
+        while (code := self._processes[name].poll()) is None:
+            assert time.monotonic() < deadline, f"{name} lives on:\n{self.logs([name])}"
+            time.sleep(POLL_S / 10)
+        self.kill(name)
+        return code
 
     def pid(self, name: str) -> int:
         return self._processes[name].pid
@@ -112,7 +123,7 @@ class Service:
         """Poll one document until it is ready, partial or failed."""
         deadline = time.monotonic() + timeout_s
         while True:
-            answer = httpx.get(f"{self.api_url}/v1/documents/{document_id}", trust_env=False)
+            answer = httpx.get(f"{self.api_url}/v1/documents/{document_id}", trust_env=False, timeout=30)
             answer.raise_for_status()
             if answer.json()["status"] in ENDS:
                 return next(one for one in self.client().documents(limit=100).items if one.id == document_id)

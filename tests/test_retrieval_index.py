@@ -60,7 +60,7 @@ def test_one_flipped_bit_anywhere_is_noticed(tmp_path_factory: pytest.TempPathFa
     content[int(place * len(content))] ^= 1 << bit
     path.write_bytes(content)
     assert read_index(folder, 1) is None
-    assert not is_intact(folder, 1)
+    assert not is_intact(folder, Edition(1, 5, "model"))
 
 
 @pytest.mark.parametrize("damage", ["truncated", "deleted", "no manifest", "half a manifest", "another generation's"])

@@ -15,7 +15,9 @@ from fastapi.responses import FileResponse
 from api.dependencies import Parts, PartsDep, PrincipalDep
 from api.multipart import Part, read_parts, wait_for_chunks
 from api.wire import COLLECTION_MAX_CHARS, CollectionsOut, DocumentOut, DocumentsOut
+from core import faults
 from core.errors import InvalidRequest, ServiceError
+from core.faults import Point
 from core.types import Document, Principal, Status
 from ingest import media_type
 from ingest.files import Received
@@ -76,7 +78,9 @@ def _receive(found: Parts, principal: Principal, body: Iterator[bytes], content_
         collection, is_replacement = _collection(form["collection"]), _flag(form["replace"])
         uploads = [_upload(name, file, collection, is_replacement) for name, file in files]
         with found.database.write() as conn:
-            return [documents.add(conn, each, principal, now=found.wall_clock()) for each in uploads]
+            added = [documents.add(conn, each, principal, now=found.wall_clock()) for each in uploads]
+        faults.reach(Point.ROW_COMMITTED)
+        return added
 
 
 def _field(part: Part, form: dict[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from http import HTTPStatus
 
 from fastapi import APIRouter, Response
@@ -24,11 +25,13 @@ def live() -> dict[str, str]:
 def ready(found: PartsDep) -> JSONResponse:
     """Say whether every part can work; 503 names the parts that cannot."""
     states = found.readiness.parts()
+    share = None if any(state.name == "database" and not state.is_ready for state in states) else found.reembedding()
     failing = [state for state in states if not state.is_ready]
     body = {
         "status": "failing" if failing else "ok",
         "parts": {state.name: state.detail or "ok" for state in states},
         "failing": [state.name for state in failing],
+        "reembedding": asdict(share) if share else None,
     }
     status = HTTPStatus.SERVICE_UNAVAILABLE if failing else HTTPStatus.OK
     return JSONResponse(body, status_code=status, headers={"Retry-After": "5"} if failing else {})
@@ -43,6 +46,9 @@ def metrics(found: PartsDep) -> Response:
         found.metrics.documents.labels(status).set(number)
     for verdict, number in by_verdict.items():
         found.metrics.feedback.labels(verdict).set(number)
+    share = found.reembedding()
+    found.metrics.reembedding.labels("done").set(share.done if share else 0)
+    found.metrics.reembedding.labels("total").set(share.total if share else 0)
     found.metrics.waiting.set(found.turns.waiting)
     found.metrics.running.set(found.turns.running)
     return Response(found.metrics.text(), media_type=CONTENT_TYPE_LATEST)

@@ -16,12 +16,15 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
+from core import faults
 from core.errors import Misconfigured, ServiceError, StorageFull, TryLater
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 WAL_RETRY_S = 0.02
+RESTORE = "Остановите службу и восстановите папку данных из резервной копии."
+_DAMAGE = ("malformed", "not a database", "could not decode to utf-8", "corrupt")
 
 
 class Database:
@@ -117,7 +120,22 @@ def _engine(url: str, path: Path, busy_timeout_s: float) -> Engine:
     def _on_begin(conn: Connection) -> None:
         conn.exec_driver_sql("BEGIN IMMEDIATE" if conn.get_execution_options().get("znayka_write") else "BEGIN")
 
+    if faults.is_armed():
+        event.listen(engine, "before_cursor_execute", lambda conn, *_: _meet_fault(conn))
+        event.listen(engine, "commit", _meet_fault)
     return engine
+
+
+def _meet_fault(conn: Connection) -> None:
+    """Fail a write as SQLite fails it on such a disk."""
+    if not conn.get_execution_options().get("znayka_write"):
+        return
+    try:
+        faults.write()
+    except OSError as exc:
+        is_full = exc.errno == errno.ENOSPC
+        said = "database or disk is full" if is_full else "attempt to write a readonly database"
+        raise sqlite3.OperationalError(said) from exc
 
 
 def _enter_wal(raw: Any, timeout_s: float) -> None:
@@ -139,19 +157,23 @@ def _mapped() -> Iterator[None]:
     try:
         yield
     except DBAPIError as exc:
+        raise _ours(exc.orig) from exc
+    except sqlite3.Error as exc:  # from our own listeners, whose errors SQLAlchemy passes on as they are
         raise _ours(exc) from exc
 
 
-def _ours(exc: DBAPIError) -> ServiceError:
-    said = str(exc.orig).lower()
-    if "disk is full" in said or getattr(exc.orig, "errno", None) == errno.ENOSPC:
+def _ours(exc: BaseException | None) -> ServiceError:
+    said = str(exc).lower()
+    if "disk is full" in said:
         return StorageFull("disk_full", "На диске нет места для базы данных. Освободите место и повторите.")
-    if isinstance(exc, OperationalError) and ("locked" in said or "busy" in said):
+    if isinstance(exc, sqlite3.OperationalError) and ("locked" in said or "busy" in said):
         return TryLater(
             "database_busy", "База данных занята другой операцией. Повторите через несколько секунд.", retry_after_s=5
         )
-    if "readonly" in said or "unable to open" in said or "malformed" in said or "not a database" in said:
+    if any(sign in said for sign in _DAMAGE):
+        return Misconfigured("database_damaged", f"База данных повреждена ({exc}). {RESTORE}")
+    if "readonly" in said or "unable to open" in said or "disk i/o" in said:
         return Misconfigured(
-            "database_unusable", f"База данных недоступна или повреждена ({exc.orig}). Запустите znayka doctor."
+            "database_unusable", f"База данных недоступна ({exc}). Проверьте диск и права, запустите znayka doctor."
         )
-    return ServiceError("database_error", f"Ошибка базы данных: {exc.orig}.")
+    return ServiceError("database_error", f"Ошибка базы данных: {exc}.")
