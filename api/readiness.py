@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 
 from core.errors import ServiceError
+from ingest.soundness import Watch
 from retrieval.store import vectors
 from retrieval.store.database import Database
 
@@ -31,6 +32,7 @@ class Readiness:
 
     def __init__(self, database: Database, data_dir: Path, model_url: str, *, reserve_bytes: int) -> None:
         self._database = database
+        self._watch = Watch(database)
         self._data_dir = data_dir
         self._model_url = model_url
         self._reserve_bytes = reserve_bytes
@@ -50,7 +52,8 @@ class Readiness:
                 vectors.state(conn)
         except ServiceError as exc:
             return PartState("database", False, exc.detail)
-        return PartState("database", True)
+        damage = self._watch.damage()
+        return PartState("database", not damage, damage)
 
     def _disk_state(self) -> PartState:
         free = shutil.disk_usage(self._data_dir).free

@@ -17,9 +17,10 @@ from core.errors import ServiceError
 from core.settings import Settings
 from generation import hub
 from generation.catalogue import load_catalogue
+from ingest.soundness import examine
 from retrieval.index import Edition, is_intact
 from retrieval.store import vectors
-from retrieval.store.database import Database
+from retrieval.store.database import RESTORE, Database
 
 PROBE_TIMEOUT_S = 3.0
 START = "запустите: make run"
@@ -44,11 +45,11 @@ def check_database(settings: Settings) -> Finding:
         return ok("База данных", "появится при первом запуске")
     try:
         with closing(Database(settings.sql_url, busy_timeout_s=settings.database_busy_timeout_s)) as database:
-            damage = database.damage()
+            damage = examine(database)
     except ServiceError as exc:
-        return error("База данных", exc.detail, "восстановите папку данных из резервной копии")
+        return error("База данных", exc.detail, RESTORE)
     if damage:
-        return error("База данных", f"повреждена: {damage[0]}", "восстановите папку данных из резервной копии")
+        return error("База данных", f"повреждена: {damage[0]}", RESTORE)
     return ok("База данных", f"цела, {size(path.stat().st_size)}" if path.exists() else "цела")
 
 

@@ -23,7 +23,8 @@ from core.errors import Misconfigured, ServiceError, StorageFull, TryLater
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 WAL_RETRY_S = 0.02
-RESTORE = "Остановите службу и восстановите папку данных из резервной копии."
+DAMAGED = "database_damaged"
+RESTORE = "Остановите службу и восстановите папку данных из резервной копии (docs/operations.md)."
 _DAMAGE = ("malformed", "not a database", "could not decode to utf-8", "corrupt")
 
 
@@ -43,21 +44,37 @@ class Database:
                 "нужен адрес вида sqlite:////путь/к/файлу.db.",
             )
         self.path = Path(parsed.database)
+        self.damage_met = ""  # what SQLite said when it met a damaged page
         self.engine = _engine(url, self.path, busy_timeout_s)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One snapshot: every statement inside sees the same state."""
-        with _mapped(), self.engine.connect() as conn, conn.begin():
+        with self._mapped(), self.engine.connect() as conn, conn.begin():
             yield conn
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction that holds the only write lock from its start; rolled back on any error."""
-        with _mapped(), self.engine.connect() as conn:
+        with self._mapped(), self.engine.connect() as conn:
             conn.execution_options(znayka_write=True)
             with conn.begin():
                 yield conn
+
+    @contextmanager
+    def _mapped(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as exc:
+            raise self._met(exc.orig) from exc
+        except sqlite3.Error as exc:  # from our own listeners, whose errors SQLAlchemy passes on as they are
+            raise self._met(exc) from exc
+
+    def _met(self, exc: BaseException | None) -> ServiceError:
+        error = _ours(exc)
+        if error.code == DAMAGED:
+            self.damage_met = str(exc)
+        return error
 
     def migrate(self) -> None:
         """Bring the schema up to this release; safe when several processes start at once.
@@ -152,16 +169,6 @@ def _enter_wal(raw: Any, timeout_s: float) -> None:
             return
 
 
-@contextmanager
-def _mapped() -> Iterator[None]:
-    try:
-        yield
-    except DBAPIError as exc:
-        raise _ours(exc.orig) from exc
-    except sqlite3.Error as exc:  # from our own listeners, whose errors SQLAlchemy passes on as they are
-        raise _ours(exc) from exc
-
-
 def _ours(exc: BaseException | None) -> ServiceError:
     said = str(exc).lower()
     if "disk is full" in said:
@@ -171,7 +178,7 @@ def _ours(exc: BaseException | None) -> ServiceError:
             "database_busy", "База данных занята другой операцией. Повторите через несколько секунд.", retry_after_s=5
         )
     if any(sign in said for sign in _DAMAGE):
-        return Misconfigured("database_damaged", f"База данных повреждена ({exc}). {RESTORE}")
+        return Misconfigured(DAMAGED, f"База данных повреждена ({exc}). {RESTORE}")
     if "readonly" in said or "unable to open" in said or "disk i/o" in said:
         return Misconfigured(
             "database_unusable", f"База данных недоступна ({exc}). Проверьте диск и права, запустите znayka doctor."

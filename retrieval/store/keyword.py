@@ -64,3 +64,8 @@ def replace(conn: Connection, stems: Mapping[int, str]) -> None:
 def set_version(conn: Connection, version: int) -> None:
     """Note which form all stored terms have."""
     conn.execute(update(index_state).values(terms=version))
+
+
+def check(conn: Connection) -> None:
+    """Let FTS5 examine its own tables; raises the database's error for a damaged one."""
+    conn.execute(text("INSERT INTO passage_stems (passage_stems) VALUES ('integrity-check')"))
