@@ -76,8 +76,11 @@ class Readiness:
 
 
 def _reason(answer: httpx.Response) -> str:
+    """The sentence in a refusal; our model process says it as OpenAI does, with the path and hash of a wrong file."""
     try:
         body = answer.json()
     except ValueError:
         body = {}
-    return str(body.get("detail") or "Модель загружается.") if isinstance(body, dict) else "Модель загружается."
+    inner = body.get("error") if isinstance(body, dict) else None
+    said = inner.get("message") if isinstance(inner, dict) else None
+    return str(said or "Модель загружается.")

@@ -21,27 +21,30 @@ _LOG = logging.getLogger(__name__)
 _SLICE_PASSAGES = 1000
 _NORM_TOLERANCE = 1e-2
 _EVERY_S = 3600.0
+_PAUSE_S = 0.05
 
 
-def examine(database: Database) -> list[str]:
+def examine(database: Database, *, is_gentle: bool = False) -> list[str]:
     """Return what is damaged, as Russian sentences: SQLite's structures, the keyword index, passages, vectors.
 
     A passage keeps the hash of what was embedded for it, so that a bit turned in its text or section is seen.
+    A gentle look leaves out FTS5's own check, which keeps writers waiting, and pauses between parts.
     """
     try:
         structures = database.damage()
         if structures:
             return [f"структура базы нарушена: {structures[0]}"]
-        with suppress(TryLater, StorageFull), database.write() as conn:
-            keyword.check(conn)
-        return list(_wrong_passages(database))
+        if not is_gentle:
+            with suppress(TryLater, StorageFull), database.write() as conn:
+                keyword.check(conn)
+        return list(_wrong_passages(database, _PAUSE_S if is_gentle else 0))
     except Misconfigured as exc:
         return [database.damage_met or exc.detail]
     except ValueError as exc:  # a length or a number that no vector has
         return [f"векторы не читаются: {exc}"]
 
 
-def _wrong_passages(database: Database) -> Iterator[str]:
+def _wrong_passages(database: Database, pause_s: float) -> Iterator[str]:
     wrong, after_id = [], 0
     while True:
         with database.read() as conn:
@@ -59,6 +62,7 @@ def _wrong_passages(database: Database) -> Iterator[str]:
             if not is_as_embedded or not abs(float(np.linalg.norm(vector.vector)) - 1) < _NORM_TOLERANCE:
                 wrong.append(one)
         after_id = stored[-1].id
+        time.sleep(pause_s)
     if wrong:
         yield f"не сходится контрольная сумма отрывков: {len(wrong)}, первый из документа «{wrong[0].document}»"
 
@@ -86,7 +90,7 @@ class Watch:
 
     def _examine(self) -> None:
         try:
-            self._found = examine(self.database)
+            self._found = examine(self.database, is_gentle=True)
         except ServiceError as exc:
             _LOG.warning("the base could not be examined: %s", exc.code)
         for one in self._found:

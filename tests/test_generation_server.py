@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +21,21 @@ from tests import tiny_gguf
 from tests.live_model_server import gauge, is_idle, live_server, wait_until
 
 CONTEXT_TOKENS = 8192
+LEAVERS = 100
+ROOT = Path(__file__).parents[1]
+TOO_LITTLE_MEMORY = """
+import resource, sys
+from pathlib import Path
+from core.errors import Misconfigured
+from generation.engine import Engine
+pages = int(Path("/proc/self/statm").read_text().split()[0])
+held = pages * resource.getpagesize() + 4 * 2**20
+resource.setrlimit(resource.RLIMIT_AS, (held, held))
+try:
+    Engine(Path(sys.argv[1]), context_tokens=16384, threads=1)
+except Misconfigured as exc:
+    print(exc.code, exc.detail)
+"""
 ENDLESS = {"prompt": "А", "max_tokens": 8000, "temperature": 0, "stream": True}
 
 
@@ -153,23 +170,54 @@ def test_tokens_are_counted_even_while_the_model_speaks(client):
     wait_until(lambda: is_idle(client))
 
 
-def test_twenty_clients_that_leave_free_the_slot(client):
-    streams = [
-        client.send(client.build_request("POST", "/v1/completions", json=ENDLESS), stream=True) for _ in range(20)
-    ]
-    assert gauge(client, "busy") == 1
-    assert gauge(client, "waiting") == 19
-    for stream in reversed(streams):
-        stream.close()
-    assert wait_until(lambda: is_idle(client), timeout_s=5) < 1.0
-    assert client.post("/v1/completions", json={"prompt": "А", "max_tokens": 2}).status_code == 200
+def test_a_hundred_clients_that_leave_at_once_free_the_slot(model, tiny):
+    def load_model() -> Served:
+        return load(model, Weights(tiny), context_tokens=CONTEXT_TOKENS, threads=1)
+
+    with live_server(load_model, queue_max=LEAVERS) as client:
+        wait_until(lambda: client.get("/ready").status_code == 200)
+        right = _said(client)
+        unbounded = httpx.Client(base_url=client.base_url, timeout=120, limits=httpx.Limits(max_connections=None))
+        with unbounded as crowd:
+            streams = [
+                crowd.send(crowd.build_request("POST", "/v1/completions", json=ENDLESS), stream=True)
+                for _ in range(LEAVERS)
+            ]
+            assert gauge(client, "busy") == 1
+            assert gauge(client, "waiting") == LEAVERS - 1
+            for stream in reversed(streams):
+                stream.close()
+        assert wait_until(lambda: is_idle(client), timeout_s=10) < 2.0
+        assert _said(client) == right
 
 
-def test_clients_that_leave_one_by_one_mid_answer_each_free_the_slot(client):
-    for _ in range(20):
+def _said(client: httpx.Client) -> str:
+    body = {"prompt": "Ответ:", "max_tokens": 12, "temperature": 0}
+    return client.post("/v1/completions", json=body).json()["choices"][0]["text"]
+
+
+def test_a_hundred_clients_that_leave_mid_answer_one_by_one_each_free_the_slot(client):
+    right = _said(client)
+    for n in range(LEAVERS):
         with client.stream("POST", "/v1/completions", json=ENDLESS) as stream:
             next(stream.iter_text())
-        assert wait_until(lambda: is_idle(client), timeout_s=5) < 0.5
+        assert wait_until(lambda: is_idle(client), timeout_s=5) < 0.5, n
+    assert _said(client) == right
+
+
+def test_a_hundred_clients_that_leave_mid_prefill_each_free_the_slot_within_half_a_second(client):
+    right = _said(client)
+    longest_s = 0.0
+    for n in range(LEAVERS):
+        # Another text each time, so that nothing of the prompt stands in the context yet.
+        prompt = f"{n} " + "".join(chr(0x430 + (place * (n + 7)) % 32) for place in range(3900))
+        body = {"prompt": prompt, "max_tokens": 50, "temperature": 0, "stream": True}
+        with client.stream("POST", "/v1/completions", json=body):
+            wait_until(lambda: gauge(client, "busy") == 1)
+        longest_s = max(longest_s, wait_until(lambda: is_idle(client), timeout_s=5))
+        assert longest_s < 0.5, n
+    print(f"{LEAVERS} of {LEAVERS}, the longest took {longest_s:.3f} s")
+    assert _said(client) == right
 
 
 def test_a_client_that_leaves_without_a_stream_frees_the_slot(client):
@@ -227,6 +275,41 @@ def test_a_missing_model_keeps_the_process_alive_and_names_path_and_hash(model, 
         shelf.path(pinned).with_name("aside").rename(shelf.path(pinned))
         wait_until(lambda: client.get("/ready").status_code == 200)
         shelf.path(pinned).rename(tiny)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "one bit", "another model"])
+def test_a_file_of_the_wrong_hash_is_not_loaded_and_named_with_its_hash(model, tiny, tmp_path, damage):
+    shelf = Shelf(tmp_path, tmp_path)
+    pinned = Model(**{**{f: getattr(model, f) for f in model.__slots__}, "sha256": sha256_of(tiny)})
+    path = shelf.path(pinned)
+    path.parent.mkdir(parents=True)
+    raw = bytearray(tiny.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    if damage == "another model":
+        tiny_gguf.write_model(path, tiny_gguf.nemo_tokens(), seed=1)
+    else:
+        path.write_bytes(raw if damage == "one bit" else raw[: len(raw) // 2])
+
+    def load_model() -> Served:
+        return load(pinned, Weights(verify(pinned, shelf, trust_stamp=True)), context_tokens=512, threads=1)
+
+    with live_server(load_model) as client:
+        wait_until(lambda: client.get("/ready").json()["error"]["code"] == "model_corrupt")
+        assert client.get("/live").status_code == 200
+        said = client.get("/ready").json()["error"]
+        assert (said["path"], said["expected_sha256"]) == (str(path), pinned.sha256)
+        assert str(path) in said["message"]
+        assert pinned.sha256 in said["message"]
+        assert client.post("/v1/completions", json={"prompt": "А"}).status_code == 503
+
+
+def test_a_model_that_memory_does_not_hold_is_a_reason_and_not_a_crash(tiny):
+    done = subprocess.run(
+        [sys.executable, "-c", TOO_LITTLE_MEMORY, str(tiny)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "model_unloadable" in done.stdout
+    assert "не хватает памяти" in done.stdout
 
 
 @pytest.mark.parametrize("damage", ["truncated", "not a model"])

