@@ -92,8 +92,7 @@ def build(settings: Settings) -> Parts:
     )
     encoder = make(settings.embedding_model)
     encoders = Encoders(encoder, partial(KnownModels(settings.data_dir).load, make=make))
-    with database.read() as conn:
-        encoders.of(vectors.state(conn).fingerprint)  # loaded now rather than at the first question
+    _load_for(database, encoders)
     index = VectorIndex(settings.data_dir / "index")
     vocabulary = Vocabulary(database, ThreadPoolExecutor(1, thread_name_prefix="words"))
     vocabulary.keep_up()
@@ -131,6 +130,13 @@ def build(settings: Settings) -> Parts:
         reembedding=partial(share_done, database, encoder, settings.data_dir),
         readiness=Readiness(database, settings.data_dir, settings.model_url, reserve_bytes=settings.disk_reserve_bytes),
     )
+
+
+def _load_for(database: Database, encoders: Encoders) -> None:
+    """Load the model of the stored vectors now rather than at the first question."""
+    with database.read() as conn:
+        fingerprint = vectors.state(conn).fingerprint
+    encoders.of(fingerprint)
 
 
 def _evaluations(settings: Settings, asking: Asking, encoder: Encoder) -> Evaluations:

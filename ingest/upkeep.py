@@ -10,11 +10,12 @@ from functools import partial
 from core.errors import ServiceError
 from ingest.compaction import Compaction
 from ingest.files import FileStore
-from retrieval.store import documents
+from retrieval.store import documents, vectors
 from retrieval.store.database import Database
 
 _LOG = logging.getLogger(__name__)
 _SWEEP_EVERY_S = 3600.0
+_SWEEP_IDLE_S = 30.0
 _COMPACT_EVERY_S = 5.0
 
 
@@ -26,6 +27,7 @@ class Upkeep:
     files: FileStore
     compaction: Compaction
     _swept_at: float = field(default=float("-inf"))
+    _swept_revision: int = -1
     _compacted_at: float = field(default=float("-inf"))
 
     def run(self, *, is_idle: bool) -> None:
@@ -35,11 +37,23 @@ class Upkeep:
             if now - self._compacted_at >= _COMPACT_EVERY_S:
                 self._compacted_at = now
                 self.compaction.run(is_idle=is_idle)
-            if now - self._swept_at >= _SWEEP_EVERY_S:
+            if self._is_sweep_due(now, is_idle=is_idle):
                 self._swept_at = now
+                self._swept_revision = self._revision()
                 sweep(self.database, self.files)
         except (ServiceError, OSError) as exc:
             _LOG.warning("upkeep put off: %s", exc)
+
+    def _is_sweep_due(self, now: float, *, is_idle: bool) -> bool:
+        """Every hour, and sooner when idle after changes: editions that gave way left their bytes."""
+        since_s = now - self._swept_at
+        if not is_idle or since_s < _SWEEP_IDLE_S:
+            return since_s >= _SWEEP_EVERY_S
+        return since_s >= _SWEEP_EVERY_S or self._revision() != self._swept_revision
+
+    def _revision(self) -> int:
+        with self.database.read() as conn:
+            return vectors.state(conn).revision
 
 
 def sweep(database: Database, files: FileStore) -> None:

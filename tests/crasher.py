@@ -27,7 +27,7 @@ from tests.service import Service
 
 PARTS = ("api", "worker", "llm")
 CHECK_EVERY_STEPS = 120
-SETTLE_S = 300.0
+SETTLE_S = 900.0
 ATTEMPTS_MAX = 3
 POLL_S = 0.05
 SUBJECTS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 import time
@@ -40,6 +41,11 @@ def wait_until(is_true: Callable[[], bool], *, timeout_s: float = 30.0) -> float
             raise TimeoutError("it never became true")
         time.sleep(0.005)
     return time.monotonic() - started
+
+
+def fair(limit_s: float) -> float:
+    """A limit for a machine with a core to spare, stretched by as much as this one is overloaded right now."""
+    return limit_s * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def gauge(client: httpx.Client, name: str) -> float:

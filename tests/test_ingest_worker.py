@@ -344,3 +344,15 @@ def test_the_buffer_lets_a_large_document_in_alone() -> None:
     buffer.done(1)
     draining.join(5)
     assert not draining.is_alive()
+
+
+def test_the_bytes_of_an_edition_that_gave_way_are_removed_by_an_idle_worker(
+    base: Base, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.upkeep._SWEEP_IDLE_S", 0.2)
+    base.put("правила.md", RULES)
+    base.work()
+    newer = base.put("правила.md", f"{RULES}\n\nНовая редакция.", replace=True)
+    with base.working():
+        wait_until(lambda: base.unfinished() == 0)
+        wait_until(lambda: [path.name for path in (base.folder / "files").glob("??/*")] == [newer.sha256])

@@ -23,7 +23,7 @@ SEED = os.environ.get("CRASH_SEED")
 
 @pytest.mark.real_model
 @pytest.mark.crash
-@pytest.mark.timeout(SECONDS + 900)
+@pytest.mark.timeout(SECONDS + 3600)
 def test_nothing_is_lost_doubled_or_returned_from_the_dead(tmp_path: Path) -> None:
     seed = int(SEED) if SEED else random.SystemRandom().randrange(10**6)
     print(f"CRASH_SEED={seed}")

@@ -13,11 +13,11 @@ from generation.hub import Shelf
 from tests.live_model_server import wait_until
 from tests.service import Service
 
-pytestmark = [pytest.mark.real_model, pytest.mark.crash]
+pytestmark = [pytest.mark.real_model, pytest.mark.crash, pytest.mark.timeout(1800)]
 
 MODEL = "saiga_nemo_12b"
 HASH = "ab" * 32
-TIMEOUT_S = 120.0
+TIMEOUT_S = 600.0
 
 
 class Modelless(Service):

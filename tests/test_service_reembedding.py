@@ -15,7 +15,7 @@ from retrieval.embedding.encoder import find_weights, make_encoder
 from tests.live_model_server import wait_until
 from tests.service import Service
 
-pytestmark = [pytest.mark.real_model, pytest.mark.crash]
+pytestmark = [pytest.mark.real_model, pytest.mark.crash, pytest.mark.timeout(1800)]
 
 COUNT = 500
 SUBJECTS = ("отпуск", "командировка", "склад", "пожар", "насос", "договор", "премия", "архив", "обед", "парковка")
@@ -76,14 +76,14 @@ class Changing(Service):
         self.start("worker", embedding_model=model)
 
     def share(self) -> dict | None:
-        return httpx.get(f"{self.api_url}/ready", trust_env=False, timeout=60).json()["reembedding"]
+        return httpx.get(f"{self.api_url}/ready", trust_env=False, timeout=600).json()["reembedding"]
 
     def answers(self) -> list[list[str]]:
         return [self.found(question) for question in QUESTIONS]
 
     def found(self, question: str) -> list[str]:
         wanted = {"query": question, "top_k": 5, "exact": True}
-        answer = httpx.post(f"{self.api_url}/v1/search", json=wanted, trust_env=False, timeout=60)
+        answer = httpx.post(f"{self.api_url}/v1/search", json=wanted, trust_env=False, timeout=600)
         assert answer.status_code == 200, answer.text
         return [passage["text"] for passage in answer.json()["passages"]]
 

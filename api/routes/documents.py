@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import quote
@@ -59,11 +59,23 @@ async def upload(request: Request, found: PartsDep, principal: PrincipalDep) -> 
 
 
 def _receive(found: Parts, principal: Principal, body: Iterator[bytes], content_type: str) -> list[Document]:
-    limits = found.settings
     files: list[tuple[str, Received]] = []
+    try:
+        return _take_in(found, principal, read_parts(body, content_type), files)
+    except BaseException:
+        for _, file in files:
+            with suppress(ServiceError, OSError):  # the sweep removes what cannot be removed now
+                _remove_bytes(found, file.sha256)
+        raise
+
+
+def _take_in(
+    found: Parts, principal: Principal, parts: Iterator[Part], files: list[tuple[str, Received]]
+) -> list[Document]:
+    limits = found.settings
     form = {"collection": "default", "replace": "false"}
     with ExitStack() as held:
-        for part in read_parts(body, content_type):
+        for part in parts:
             if part.file_name is None:
                 form[_field(part, form)] = part.text()
                 continue
@@ -168,12 +180,18 @@ def delete(document_id: str, found: PartsDep, principal: PrincipalDep) -> Respon
         sha256 = documents.get(conn, document_id, principal).sha256
         documents.remove(conn, document_id, principal)
 
+    _remove_bytes(found, sha256)
+    return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+def _remove_bytes(found: Parts, sha256: str) -> None:
+    """Remove the bytes unless a document, of whomever, needs them."""
+
     def is_needed() -> bool:
         with found.database.read() as conn:
             return documents.is_stored(conn, sha256)
 
     found.files.remove(sha256, is_needed=is_needed)
-    return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
 @router.get("/collections")
