@@ -16,6 +16,6 @@ def make_writer(model: LanguageModel, encoder: Encoder, executor: Executor) -> W
     """Prose by a model that follows instructions, words of passages by ours, quotations by one that continues text."""
     if model.server.answers == "prose":
         return ProseWriter(model, encoder, executor)
-    if model.server.answers == "spans":
-        return SpansWriter(model, encoder, executor)
+    if model.server.answers == "spans" and model.server.scales:
+        return SpansWriter(model, encoder, executor, model.server.scales)
     return QuotesWriter(model, encoder, executor)

@@ -33,7 +33,7 @@ class Outlook:
     seconds: float
 
 
-def outlook(trees: Sequence[Tree], passes: int, student: Student, device: str) -> Outlook:
+def outlook(trees: Sequence[Tree], passes: int, student: Student) -> Outlook:
     """Judge `passes` times through the trees of a data set."""
     tokens = passes * sum(map(len, trees))
     work = _OPERATIONS_PER_WEIGHT * student.size.inner * tokens
@@ -44,13 +44,13 @@ def outlook(trees: Sequence[Tree], passes: int, student: Student, device: str) -
         longest=max(map(len, trees)),
         saved=shares(trees),
         memory_bytes=max(_memory_bytes(student, tree) for tree in trees),
-        seconds=work / speed(device),
+        seconds=work / speed(student.device, student.precision),
     )
 
 
-def speed(device: str) -> float:
+def speed(device: str, precision: torch.dtype) -> float:
     """Multiplications and additions a second of a product of square matrices, the best of four."""
-    left = torch.rand(_SIDE, _SIDE, device=device)
+    left = torch.rand(_SIDE, _SIDE, device=device).to(precision)
     best = 0.0
     for _ in range(4):
         started_s = time.perf_counter()
