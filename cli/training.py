@@ -85,6 +85,7 @@ def run_course(
     alpha: Annotated[int, typer.Option(min=1, help="Вес адаптера: прибавка умножается на alpha / rank.")] = 32,
     rate: Annotated[float, typer.Option(min=0, help="Скорость обучения.")] = 5e-4,
     passes: Annotated[int, typer.Option(min=1, help="Сколько раз пройти все уроки.")] = 1,
+    lessons: Annotated[int, typer.Option(min=0, help="Закончить после стольких уроков; 0 — после всех.")] = 0,
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="cpu, cuda или auto.")] = "auto",
     precision: Annotated[
         Literal["auto", "float32", "bfloat16"],
@@ -109,7 +110,7 @@ def run_course(
 
     torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
     lora, course = Lora(rank, alpha), Course(learning_rate=rate)
-    plan = Plan(data, output, passes, lora, course, device, precision, dev_minutes * 60, start)
+    plan = Plan(data, output, passes, lessons, lora, course, device, precision, dev_minutes * 60, start)
     base, path = base_of(load_settings(), model)
     with _bar("Учу", "{task.completed} из {task.total}, {task.fields[what]}") as told:
         listener = Listener(

@@ -28,11 +28,16 @@ _LOG = "log.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to train and how long. `start` is the folder of an earlier run whose adapter the course begins with."""
+    """What to train and how long.
+
+    `lessons` ends the course after so many of the passes' lessons, 0 after all; `start` is the folder of an earlier run
+    whose adapter the course begins with.
+    """
 
     data: Path
     folder: Path
     passes: int = 1
+    lessons: int = 0
     lora: Lora = field(default_factory=Lora)
     course: Course = field(default_factory=Course)
     device: DeviceName = "auto"
@@ -72,9 +77,10 @@ def conduct(plan: Plan, base: Base, model: Path, listener: Listener) -> Finished
     if plan.start:
         student.load_adapter(_adapter(plan.start, record))
     record.write(plan.folder)
-    listener.outlook(outlook(train, plan.passes, student))
+    lessons = repeated(train, plan)
+    listener.outlook(outlook(lessons, student))
     examiner = Examiner(student, dev, plan, listener)
-    outcome = Teacher(student, plan.course, plan.folder).teach(repeated(train, plan), examiner.hear)
+    outcome = Teacher(student, plan.course, plan.folder).teach(lessons, examiner.hear)
     return Finished(outcome, examiner.examine(outcome.steps, outcome.loss))
 
 
@@ -116,14 +122,14 @@ def trees(path: Path, tokenizer: Tokenizer) -> Iterator[Tree]:
 
 
 def repeated(lessons: Sequence[Tree], plan: Plan) -> list[Tree]:
-    """All lessons once a pass: first in their own order, then in other ones that the seed decides."""
+    """The lessons once a pass, first in their own order, then in others that the seed decides; as many as planned."""
     order = list(lessons)
     shuffled = random.Random(plan.course.seed)
     passes = list(order)
     for _ in range(plan.passes - 1):
         shuffled.shuffle(order)
         passes += order
-    return passes
+    return passes[: plan.lessons or None]
 
 
 def _record(plan: Plan, base: Base) -> Record:

@@ -33,13 +33,13 @@ class Outlook:
     seconds: float
 
 
-def outlook(trees: Sequence[Tree], passes: int, student: Student) -> Outlook:
-    """Judge `passes` times through the trees of a data set."""
-    tokens = passes * sum(map(len, trees))
+def outlook(trees: Sequence[Tree], student: Student) -> Outlook:
+    """Judge going through the trees once; repetitions stand among them."""
+    tokens = sum(map(len, trees))
     work = _OPERATIONS_PER_WEIGHT * student.size.inner * tokens
     return Outlook(
-        lessons=passes * len(trees),
-        tasks=passes * sum(len(tree.branches) for tree in trees),
+        lessons=len(trees),
+        tasks=sum(len(tree.branches) for tree in trees),
         tokens=tokens,
         longest=max(map(len, trees)),
         saved=shares(trees),
