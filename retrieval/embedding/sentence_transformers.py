@@ -128,7 +128,7 @@ class TorchCrossEncoder:
 
 def _load_cross_encoder(folder: Path) -> CrossEncoder:
     try:
-        model = CrossEncoder(
+        model: CrossEncoder = CrossEncoder(
             str(folder),
             device="cpu",
             local_files_only=True,
