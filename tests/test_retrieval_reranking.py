@@ -152,7 +152,7 @@ def test_a_model_that_takes_its_first_token_is_pooled_so_by_both_backends(tmp_pa
     pooled = {}
     for mode in ("cls", "mean"):
         folder = tmp_path / mode / "bge-m3"
-        pooling = Pooling(transformer.get_word_embedding_dimension(), pooling_mode=mode)
+        pooling = Pooling(transformer.get_embedding_dimension(), pooling_mode=mode)
         SentenceTransformer(modules=[transformer, pooling], device="cpu").save(str(folder))
         encoder = make_encoder(str(folder), backend=backend, cache_dir=tmp_path / f"cache-{mode}", threads=1)
         pooled[mode] = encoder.encode_queries([QUESTION])[0]
