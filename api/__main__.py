@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +34,7 @@ from ingest.sandbox import Sandbox
 from retrieval.embedding.encoder import Encoder, make_encoder
 from retrieval.query.reader import QueryReader
 from retrieval.query.vocabulary import Vocabulary
+from retrieval.reranking import Reranker, make_reranker
 from retrieval.searcher import Searcher
 from retrieval.store import keys
 from retrieval.store.database import Database
@@ -85,7 +87,9 @@ def build(settings: Settings) -> Parts:
     vocabulary = Vocabulary(database, ThreadPoolExecutor(1, thread_name_prefix="words"))
     vocabulary.keep_up()
     reader = QueryReader(vocabulary)
-    searcher = Searcher(database, encoder, index, dense_weight=settings.dense_weight, reader=reader)
+    searcher = Searcher(
+        database, encoder, index, dense_weight=settings.dense_weight, reader=reader, reranker=_reranker(settings)
+    )
     search_pool = ThreadPoolExecutor(SEARCH_THREADS, thread_name_prefix="search")
     language_model = LanguageModel(server_of(settings))
     answerer = Answerer(
@@ -116,6 +120,16 @@ def build(settings: Settings) -> Parts:
         evaluations=_evaluations(settings, asking, encoder),
         metrics=Metrics(),
         readiness=Readiness(database, settings.data_dir, settings.model_url, reserve_bytes=settings.disk_reserve_bytes),
+    )
+
+
+def _reranker(settings: Settings) -> Reranker | None:
+    return make_reranker(
+        settings.reranker,
+        cache_dir=settings.cache_dir,
+        limit=settings.reranker_max_passages,
+        max_tokens=settings.reranker_max_tokens,
+        threads=settings.embedding_threads or os.cpu_count() or 1,
     )
 
 

@@ -189,6 +189,7 @@ class PassageOut(Out):
     section: str | None
     text: str
     score: float
+    also_in: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, passage: Passage) -> Self:

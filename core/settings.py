@@ -58,6 +58,9 @@ class Settings(BaseSettings):
     embedding_threads: int = Field(0, ge=0, description="0: all cores in the worker, one in the API")
     top_k: int = Field(6, ge=1, le=50, description="passages found for a question")
     dense_weight: float = Field(0.6, ge=0, le=1, description="share of the dense score in the fusion")
+    reranker: str = Field("", description="cross-encoder, local folder or hub name; empty: none")
+    reranker_max_passages: int = Field(20, ge=1, le=100, description="first candidates that it reads")
+    reranker_max_tokens: int = Field(512, ge=16, description="longest question and passage together that it reads")
     index_compact_passages: int = Field(2000, gt=0, description="changes after which the index file is rewritten")
 
     model: str = Field("", description="name in the catalogue; empty: the one chosen by `znayka models use`")

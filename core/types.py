@@ -105,7 +105,10 @@ class ParsedDocument:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A stored piece of one page. `start` and `end` are character offsets in the page's text; `score` ranks it."""
+    """A stored piece of one page. `start` and `end` are character offsets in the page's text; `score` ranks it.
+
+    `also_in` names other documents, readable for the caller, that say the same there.
+    """
 
     id: int
     document_id: str
@@ -116,6 +119,7 @@ class Passage:
     start: int
     end: int
     score: float = 0.0
+    also_in: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

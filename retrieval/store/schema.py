@@ -1,6 +1,7 @@
 """Tables as SQLAlchemy sees them. `migrations/` creates them; a test compares the two.
 
-Times are seconds since the epoch. Vectors are float32, little-endian, normalised.
+Times are seconds since the epoch. Vectors are float32, little-endian, normalised; those of
+sentences are bytes (`retrieval.sentence_vectors`).
 """
 
 from __future__ import annotations
@@ -85,6 +86,15 @@ passages = Table(
     Index("ix_passages_vector_key", "vector_key"),
     Index("ix_passages_revision", "revision"),
     sqlite_autoincrement=True,
+)
+
+# Apart from the passages, so that whoever reads their texts does not read these. A row without bytes is a passage
+# without sentences worth comparing; no row, one whose sentences were not embedded yet.
+passage_sentences = Table(
+    "passage_sentences",
+    metadata,
+    Column("passage_id", RowId, ForeignKey("passages.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("vectors", LargeBinary, nullable=False),
 )
 
 removals = Table(
