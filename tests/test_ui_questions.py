@@ -161,6 +161,18 @@ def test_without_documents_is_marked_and_talks_to_the_plain_model(double, page):
     assert (len(double.chatted), double.asked) == (1, [])
 
 
+@pytest.mark.parametrize("pieces", [(), ("\n",)])
+def test_a_plain_model_that_says_nothing_is_said_to(double, page, pieces):
+    double.plain = pieces
+    page.toggle(key="plain").set_value(True).run()
+    ask(page, "Напиши рассказ")
+    assert "Без документов: модель ничего не ответила. Спросите другими словами." in texts(page)
+    assert "не проверен" not in texts(page)
+    assert not page.feedback
+    ask(page, "Ещё раз")
+    assert [message["role"] for message in double.chatted[1]["messages"]] == ["user"]
+
+
 def test_a_plain_answer_never_becomes_history_of_the_documents(double, page):
     page.toggle(key="plain").set_value(True).run()
     ask(page, "Переведи")

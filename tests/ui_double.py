@@ -36,6 +36,7 @@ class Double:
     feedback: list[dict[str, Any]] = field(default_factory=list)
     keys: set[str] = field(default_factory=set)
     answer: str = "Заявление подают за 14 дней до начала отпуска [1]."
+    plain: tuple[str, ...] = ("Dear ", "colleagues")
     refused: bool = False
     escalate: bool = False
     notice: str | None = None
@@ -238,7 +239,7 @@ def _add_answers(app: FastAPI, double: Double) -> None:
             for position in range(double.queue, 0, -1):
                 yield f": queued {position} {20 * position}\n\n"
             yield ": another comment\n\n"
-            for text in ("Dear ", "colleagues"):
+            for text in double.plain:
                 await asyncio.sleep(double.pause_s)
                 yield f"data: {json.dumps({'choices': [{'delta': {'content': text}}]})}\n\n"
             yield "data: [DONE]\n\n"
