@@ -75,6 +75,19 @@ def test_an_unsure_answer_says_what_to_do_with_it(double, page, escalate, refuse
     assert ("неточным" in shown, "специалисту" in shown) == (escalate and not refused, escalate and refused)
 
 
+def test_a_contradicting_document_is_named_and_opens_where_it_says_so(double, page):
+    notice = "В другом документе сказано иначе: «за 10 дней», а не «за 14 дней» (Старое.pdf, стр. 2)."
+    old = {"document_id": "d9", "document": "Старое.pdf", "page": 2, "section": None}
+    cited = {"n": 2, **old, "quote": "Заявление подают за 10 дней."}
+    double.conflicts = [{"kind": "value", "said": "14", "value": "10", "notice": notice, "citation": cited}]
+    double.escalate = True
+    ask(page, "За сколько дней подавать заявление?")
+    assert notice in texts(page)
+    assert "неточным" not in texts(page)
+    button(page, "2").click().run()
+    assert page.session_state[OPENED].quote == "Заявление подают за 10 дней."
+
+
 def test_an_answer_shows_its_text_citation_and_passages(page):
     ask(page, "За сколько дней подавать заявление?")
     assert not page.exception

@@ -39,6 +39,7 @@ class Double:
     plain: tuple[str, ...] = ("Dear ", "colleagues")
     refused: bool = False
     escalate: bool = False
+    conflicts: list[dict[str, Any]] = field(default_factory=list)
     notice: str | None = None
     queue: int = 0
     pause_s: float = 0.0
@@ -263,7 +264,10 @@ async def _answering(double: Double) -> AsyncIterator[str]:
         cited = [] if double.refused or not place else [{"n": 1, **place, "quote": QUOTE}]
         timings = {"search_ms": 12.0, "first_token_ms": 300.0, "total_ms": 900.0}
         whole = {"answer": double.answer, "refused": double.refused, "citations": cited}
-        yield _event("done", {**whole, "model": "saiga", "timings": timings, "escalate": double.escalate})
+        yield _event(
+            "done",
+            {**whole, "model": "saiga", "timings": timings, "escalate": double.escalate, "conflicts": double.conflicts},
+        )
     except asyncio.CancelledError:
         double.hung_up.set()
         raise
