@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 # Left out: «один», a pronoun more often than a number, and «семью», a family.
 _FORMS = {
-    2: r"дв(?:а|е|ух|ум|умя|ое|оих|оим)|two",
+    2: r"дв(?:а|е|ух|ум|умя|ое|оих|оим)|two|twice",
     3: r"тр(?:и|[её]х|[её]м|емя|ое|оих)|three",
     4: r"четыр(?:е|[её]х|[её]м|ьмя)|четверо|four",
     5: r"пят(?:ь|и|ью)|five",
