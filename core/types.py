@@ -135,6 +135,20 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class Conflict:
+    """Another document says otherwise: `value` there, `said` in what the answer cites, in the documents' own words.
+
+    `kind` is `value`, `words`, `negation` or `void` (a document is no longer in force); `notice` is a Russian sentence.
+    """
+
+    kind: str
+    said: str
+    value: str
+    notice: str
+    citation: Citation
+
+
+@dataclass(frozen=True, slots=True)
 class Timings:
     """Milliseconds from the receipt of the question; `first_token_ms` is None when no model spoke."""
 
@@ -180,6 +194,7 @@ class Answer:
     """What the service says, what it relied on, and what was found.
 
     `confidence` is the measured probability, 0..1, that the answer is right; `escalate` says that a person should look.
+    `conflicts` are cited from n on where `citations` end.
     """
 
     answer: str
@@ -192,3 +207,4 @@ class Answer:
     escalate: bool = False
     checks: tuple[Check, ...] = ()
     interpretation: Interpretation | None = None
+    conflicts: tuple[Conflict, ...] = ()

@@ -17,6 +17,8 @@ from ui.words import count, failure, place, shortened, waiting
 FENCE = "```"
 VERDICTS = ("down", "up")
 UNSURE = "Ответ может быть неточным: проверьте его по источнику."
+UNCHECKED = "Без документов: ответ модели не проверен."
+EMPTY = "Без документов: модель ничего не ответила. Спросите другими словами."
 HAND_OVER = "Передайте вопрос специалисту: о похожем в документах сказано, но прямого ответа мы не нашли."
 
 
@@ -43,16 +45,20 @@ def show_finished(client: Client, exchange: Exchange) -> None:
         quiet("Ответ остановлен.", key=f"stopped-{exchange.n}")
     if state.error is not None:
         notice("error", failure(state.error), key=f"reply-{exchange.n}")
-    if exchange.is_plain and state.text:
-        quiet("Без документов: ответ модели не проверен.", key=f"plain-{exchange.n}")
+    if exchange.is_plain and not state.stopped and state.error is None:
+        quiet(UNCHECKED if state.text.strip() else EMPTY, key=f"plain-{exchange.n}")
     if state.answer is not None:
-        if state.answer.escalate:
+        # What another document says is more than «may be inexact», and says what to do.
+        if state.answer.escalate and not state.answer.conflicts:
             quiet(HAND_OVER if state.answer.refused else UNSURE, key=f"trust-{exchange.n}")
         for citation in state.answer.citations:
             _show_citation(citation, key=f"{exchange.n}-{citation.n}")
+        for conflict in state.answer.conflicts:
+            notice("warning", conflict.notice, key=f"conflict-{exchange.n}-{conflict.citation.n}")
+            _show_citation(conflict.citation, key=f"{exchange.n}-{conflict.citation.n}")
     if state.passages:
         _show_passages(state.passages, n=exchange.n)
-    if state.answer is not None:
+    if state.answer is not None and state.text.strip():
         _show_actions(client, exchange)
 
 

@@ -12,12 +12,13 @@ from fastapi import APIRouter, Request, Response
 from fastapi.sse import format_sse_event
 from pydantic import BaseModel
 
+from api.answers import AnswerOut, QueuedOut, SourcesOut, TokenOut
 from api.dependencies import Parts, PartsDep, PrincipalDep
 from api.problems import problem_of
 from api.questions import QuestionEvent, answer_events, checked, whole_answer
 from api.streams import TurnStream
 from api.turns import Place, Turn
-from api.wire import AnswerOut, AskIn, FeedbackIn, InterpretationOut, PassageOut, QueuedOut, SourcesOut, TokenOut
+from api.wire import AskIn, FeedbackIn, InterpretationOut, PassageOut
 from core.errors import ServiceError
 from core.types import Principal
 from generation.chain import AnswerRequest

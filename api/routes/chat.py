@@ -17,6 +17,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from uuid_utils import uuid7
 
+from api.answers import ConflictOut
 from api.departure import unless_gone
 from api.dependencies import Parts, PartsDep, PrincipalDep
 from api.problems import problem_of
@@ -26,7 +27,7 @@ from api.turns import Place, Turn
 from api.wire import CitationOut, Collection
 from core import types
 from core.errors import InvalidRequest, NotFound, ServiceError
-from core.types import Principal
+from core.types import Answer, Principal
 from generation.chain import AnswerRequest
 from generation.events import Done, Token
 from generation.language_model import model_errors
@@ -110,11 +111,24 @@ async def _from_documents(asked: ChatIn, request: Request, found: Parts, princip
     if asked.stream:
         return TurnStream(_answer_chunks(found, wanted, turn), found.turns, turn)
     answer = (await whole_answer(found, wanted, turn, request)).answer
-    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": answer.answer}}
-    citations = [CitationOut.of(citation).model_dump() for citation in answer.citations]
-    counts = await found.language_model.count_tokens([question, answer.answer])
-    body = _envelope("chat.completion", FROM_DOCUMENTS, [choice]) | {"citations": citations, "usage": _usage(counts)}
+    content = answer.answer + _notices(answer)
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": content}}
+    counts = await found.language_model.count_tokens([question, content])
+    body = _envelope("chat.completion", FROM_DOCUMENTS, [choice]) | _grounds(answer) | {"usage": _usage(counts)}
     return JSONResponse(body)
+
+
+def _grounds(answer: Answer) -> dict[str, Any]:
+    """What an answer rests on and what contradicts it: our fields beside OpenAI's."""
+    return {
+        "citations": [CitationOut.of(citation).model_dump() for citation in answer.citations],
+        "conflicts": [ConflictOut.of(conflict).model_dump() for conflict in answer.conflicts],
+    }
+
+
+def _notices(answer: Answer) -> str:
+    """What contradicts the answer, as text: these clients show nothing else."""
+    return "".join(f"\n\n{conflict.notice}" for conflict in answer.conflicts)
 
 
 def _talk(messages: Sequence[ChatMessage]) -> tuple[str, tuple[types.Turn, ...]]:
@@ -138,8 +152,9 @@ async def _answer_chunks(found: Parts, asked: AnswerRequest, turn: Turn) -> Asyn
                 elif isinstance(event, Token):
                     yield _chunk(head, {"content": event.text})
                 elif isinstance(event, Done):
-                    citations = [CitationOut.of(citation).model_dump() for citation in event.answer.citations]
-                    yield _chunk(head | {"citations": citations}, {}, finish_reason="stop")
+                    if notices := _notices(event.answer):
+                        yield _chunk(head, {"content": notices})
+                    yield _chunk(head | _grounds(event.answer), {}, finish_reason="stop")
     except ServiceError as exc:
         yield _error(exc)
     except Exception:
