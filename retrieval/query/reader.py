@@ -9,15 +9,12 @@ from sqlalchemy import Connection
 
 from core.types import Interpretation
 from retrieval.query.letters import transliterated
-from retrieval.query.reference import Reference, holds, references, without_references
+from retrieval.query.places import is_in_heading, places
+from retrieval.query.reference import references, without_references
 from retrieval.query.repair import repair
 from retrieval.query.vocabulary import Allowed, Vocabulary
 from retrieval.stems import stem_text
-from retrieval.store import words
 from retrieval.store.words import Place
-
-READ_MAX = 2000  # passages with a reference's number that are looked at, and the best of them
-_SURE = 2  # from here the passage is the place; below it only mentions it
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +63,11 @@ def referred(conn: Connection, query: str, allowed: Allowed) -> dict[int, float]
     among documents that have the same place.
     """
     asked = references(query)
-    terms = [term for reference in asked for term in reference.terms]
-    if not terms:
-        return {}
-    ids = words.holding(conn, terms, limit=READ_MAX)
-    found = {place.id: (place, _strength(asked, place)) for place in words.places(conn, ids, allowed)}
-    strongest = max((strength for _, strength in found.values()), default=0)
-    floor = strongest if strongest >= _SURE else 1
     around = stem_text(without_references(query))
-    return {id_: strength + _share(around, place) for id_, (place, strength) in found.items() if strength >= floor}
+    return {
+        place.id: strength + is_in_heading(asked, place) / 2 + _share(around, place)
+        for place, strength in places(conn, asked, allowed).items()
+    }
 
 
 def lift(best: Mapping[int, float], named: Mapping[int, float], top_k: int) -> dict[int, float]:
@@ -84,11 +77,6 @@ def lift(best: Mapping[int, float], named: Mapping[int, float], top_k: int) -> d
     raised = {id_: ceiling + strength + (best.get(id_, floor) - floor) / spread for id_, strength in named.items()}
     ranked = sorted({**best, **raised}.items(), key=lambda item: -item[1])
     return dict(ranked[:top_k])
-
-
-def _strength(asked: Sequence[Reference], place: Place) -> int:
-    """The weakest of the references decides: «ч. 2 ст. 131» is in no other article."""
-    return min(holds(reference, section=place.section, text=place.text, document=place.document) for reference in asked)
 
 
 def _share(around: Sequence[str], place: Place) -> float:
