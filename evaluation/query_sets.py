@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from core.settings import Settings
 from evaluation.retrieval_sets import Piece, QuestionSet, Source
@@ -44,9 +45,15 @@ class Typed:
     holds: str = ""
 
 
+def read_rows(name: str) -> list[dict[str, Any]]:
+    """Read a file of JSON lines that the package carries."""
+    lines = files("evaluation").joinpath(f"data/{name}").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
 def load_written() -> tuple[Typed, ...]:
     """Those that the package carries, written by hand over the examples, its own orders and official texts."""
-    return tuple(Typed(**row) for row in _rows("queries.jsonl"))
+    return tuple(Typed(**row) for row in read_rows("queries.jsonl"))
 
 
 def load_spoilt(asked: Sequence[Typed], *, each: int, seed: int) -> Iterator[Typed]:
@@ -75,16 +82,11 @@ def load_documents(data: Path, examples: Path, kb: QuestionSet, settings: Settin
     official = [data / "documents" / name for name in _OFFICIAL]
     read = [_read(path, settings) for path in (*ours, *official)]
     paragraphs = (one.source for one in load_paragraphs(data))
-    return (*paragraphs, *kb.sources, *(_order(row) for row in _rows("orders.jsonl")), *read)
+    return (*paragraphs, *kb.sources, *(_order(row) for row in read_rows("orders.jsonl")), *read)
 
 
 def _shuffled(asked: Sequence[Typed], chance: random.Random) -> Sequence[Typed]:
     return chance.sample(asked, len(asked))
-
-
-def _rows(name: str) -> list[dict[str, str]]:
-    lines = files("evaluation").joinpath(f"data/{name}").read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines]
 
 
 def _order(row: dict[str, str]) -> Source:
