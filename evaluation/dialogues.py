@@ -75,8 +75,14 @@ def ask(dialogue: Dialogue, searcher: Searcher) -> Outcome:
     if dialogue.whole is None:
         return Outcome(dialogue, made)
     typed, rewritten, meant = (_found(text, searcher) for text in (last, made, dialogue.whole))
-    ranks = (_rank(found, dialogue.holds) for found in (typed, rewritten, meant))
-    return Outcome(dialogue, made, *ranks, is_alike=rewritten[0].id == meant[0].id)
+    return Outcome(
+        dialogue,
+        made,
+        _rank(typed, dialogue.holds),
+        _rank(rewritten, dialogue.holds),
+        _rank(meant, dialogue.holds),
+        is_alike=rewritten[0].id == meant[0].id,
+    )
 
 
 def shown(outcomes: Sequence[Outcome]) -> str:
