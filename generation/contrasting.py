@@ -77,7 +77,7 @@ def _quoted(found: Contradiction) -> Quote:
 
 def _notice(found: Contradiction, citation: Citation) -> str:
     """«В другом документе сказано иначе: …», where it stands, and what to do."""
-    where = f"{citation.document}, стр. {citation.page}" if citation.page else citation.document
+    where = f"{citation.document}, стр.\N{NO-BREAK SPACE}{citation.page}" if citation.page else citation.document
     if found.kind == "void":
         return f"В другом документе сказано, что «{found.said}» больше не действует: {where}."
     if found.kind == "negation":

@@ -12,14 +12,14 @@ from ui.reply import ReplyState
 from ui.source import open_citation, open_passage
 from ui.talk import EXACT, Exchange
 from ui.wire import Found, Verdict
-from ui.words import count, failure, place, shortened, waiting
+from ui.words import copied, count, failure, place, shortened, waiting
 
 FENCE = "```"
 VERDICTS = ("down", "up")
-UNSURE = "Ответ может быть неточным: проверьте его по источнику."
+UNSURE = "Ответ может быть неточным: нажмите на номер источника и сверьте ответ с документом."
 UNCHECKED = "Без документов: ответ модели не проверен."
 EMPTY = "Без документов: модель ничего не ответила. Спросите другими словами."
-HAND_OVER = "Передайте вопрос специалисту: о похожем в документах сказано, но прямого ответа мы не нашли."
+HAND_OVER = "О похожем сказано в том, что нашлось ниже. Если ответа там нет, передайте вопрос специалисту."
 
 
 def show_running(exchange: Exchange) -> None:
@@ -132,7 +132,8 @@ def _show_passages(passages: tuple[Found, ...], *, n: int) -> None:
 def _show_actions(client: Client, exchange: Exchange) -> None:
     key = f"verdict-{exchange.n}"
     with st.container(key=f"actions-{exchange.n}", horizontal=True, vertical_alignment="center"):
-        copy_button(exchange.reply.state.text, key=f"copy-{exchange.n}")
+        state = exchange.reply.state
+        copy_button(copied(state.text, state.answer), key=f"copy-{exchange.n}")
         chosen = st.feedback("thumbs", key=key, default=exchange.thumb)
     if chosen != exchange.thumb and chosen is not None:
         with failures_shown(key):
