@@ -130,6 +130,10 @@ def export(
     to: Annotated[Path, typer.Option(help="Файл адаптера.")] = Path("adapter.gguf"),
     name: Annotated[str, typer.Option(help="Как назвать адаптер.")] = "Адаптер Знайки",
     licence: Annotated[str, typer.Option(help="На каких условиях им можно пользоваться.")] = LICENCE,
+    merged: Annotated[
+        Path | None,
+        typer.Option(help="Записать ещё и целую модель с адаптером в весах, сжатую как исходная.", show_default=False),
+    ] = None,
 ) -> None:
     """Записать адаптер в GGUF для llama.cpp и показать, как его подключить."""
     from core.settings import load_settings
@@ -138,7 +142,7 @@ def export(
     from training.extra import require_extra
 
     require_extra()
-    from training.export import About, export_run
+    from training.export import About, export_merged, export_run
     from training.record import read_record
 
     record = read_record(run_folder)
@@ -146,6 +150,9 @@ def export(
     require_same(base, record.base)
     written = export_run(run_folder, path, About(name, licence), to)
     say(f"Адаптер: {written.path}, {size(written.size_bytes)}, матриц: {written.matrices}.")
+    if merged:
+        model = export_merged(written.path, path, About(name, licence), merged)
+        say(f"Модель с адаптером в весах: {model.path}, {size(model.size_bytes)}. Адаптер ей не нужен.")
     if base.name == embedded.NAME:
         say(f"\nПодключить: ZNAYKA_ADAPTER={written.path.absolute()} znayka run")
         return
