@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class SmallService:
     model: ScriptedModel
     app: FastAPI
     parts: Parts
+    clients: list[httpx.Client] = field(default_factory=list)
 
     def key(self, name: str, *collections: str, role: Role = Role.READER, expires_at: float | None = None) -> str:
         """Make a key over these collections, or over all when none is named."""
@@ -43,9 +44,10 @@ class SmallService:
             return keys.create(conn, name, collections or None, now=time.time() - 60, terms=terms)
 
     def client(self, key: str | None = None, **headers: str) -> httpx.Client:
-        """Call as the holder of a key, or as nobody."""
+        """Call as the holder of a key, or as nobody; closed with the service."""
         shown = headers | ({"Authorization": f"Bearer {key}"} if key else {})
-        return httpx.Client(base_url=self.url, headers=shown, timeout=60, trust_env=False)
+        self.clients.append(httpx.Client(base_url=self.url, headers=shown, timeout=60, trust_env=False))
+        return self.clients[-1]
 
 
 @contextmanager
@@ -66,7 +68,10 @@ def small_service(folder: Path, **settings: Any) -> Iterator[SmallService]:
             while not server.started:
                 assert thread.is_alive()
                 time.sleep(0.01)
-            yield SmallService(f"http://127.0.0.1:{port}", base, model, app, parts)
+            running = SmallService(f"http://127.0.0.1:{port}", base, model, app, parts)
+            yield running
+            for client in running.clients:
+                client.close()
         finally:
             server.should_exit = True
             thread.join()
