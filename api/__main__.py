@@ -12,9 +12,12 @@ from functools import partial
 import uvicorn
 
 from api.app import create_app
+from api.audit_log import AuditLog
 from api.dependencies import Parts
+from api.door import Door
 from api.evaluation_runs import RunStore
 from api.evaluations import Asking, Evaluations
+from api.identity_tokens import IdentityTokens, Provider
 from api.metrics import Metrics
 from api.readiness import Readiness
 from api.routes import extract
@@ -60,6 +63,8 @@ def main() -> int:
         port=settings.api_port,
         log_config=None,
         access_log=False,
+        # Who calls is who is at the other end: a header that says otherwise could make anybody a trusted proxy.
+        proxy_headers=False,
         timeout_graceful_shutdown=GRACE_S,
         server_header=False,
     )
@@ -68,21 +73,32 @@ def main() -> int:
 
 def build(settings: Settings) -> Parts:
     """Build every part; raise `Misconfigured` with what is wrong."""
-    database = Database(settings.sql_url, busy_timeout_s=settings.database_busy_timeout_s)
-    database.migrate()
-    with database.read() as conn:
-        if settings.needs_key and not keys.exist(conn):
-            raise Misconfigured(
-                "key_needed",
-                f"ZNAYKA_API_HOST={settings.api_host} открывает сервис другим машинам, а ключа нет. "
-                "Создайте ключ: znayka keys create ИМЯ.",
-            )
+    database = open_database(settings)
     encoder = make_encoder(
         settings.embedding_model,
         backend=settings.embedding_backend,
         cache_dir=settings.cache_dir,
         threads=settings.embedding_threads or 1,
     )
+    return assemble(settings, database, encoder)
+
+
+def open_database(settings: Settings) -> Database:
+    """Bring the database up to date; raise `Misconfigured` when the service would be open to anybody."""
+    database = Database(settings.sql_url, busy_timeout_s=settings.database_busy_timeout_s)
+    database.migrate()
+    with database.read() as conn:
+        if settings.needs_key and not settings.has_sign_in and not keys.exist(conn):
+            raise Misconfigured(
+                "key_needed",
+                f"ZNAYKA_API_HOST={settings.api_host} открывает сервис другим машинам, а ключа нет. "
+                "Создайте ключ: znayka keys create ИМЯ — или настройте вход (docs/operations.md).",
+            )
+    return database
+
+
+def assemble(settings: Settings, database: Database, encoder: Encoder) -> Parts:
+    """Put the parts together around a database and an encoder."""
     index = VectorIndex(settings.data_dir / "index")
     vocabulary = Vocabulary(database, ThreadPoolExecutor(1, thread_name_prefix="words"))
     vocabulary.keep_up()
@@ -120,6 +136,19 @@ def build(settings: Settings) -> Parts:
         evaluations=_evaluations(settings, asking, encoder),
         metrics=Metrics(),
         readiness=Readiness(database, settings.data_dir, settings.model_url, reserve_bytes=settings.disk_reserve_bytes),
+        door=_door(settings, database),
+        audit=AuditLog(database, time.time, keeps_questions=settings.audit_questions),
+    )
+
+
+def _door(settings: Settings, database: Database) -> Door:
+    provider = Provider.of(settings)
+    return Door(
+        database,
+        time.time,
+        is_open_to_owner=not settings.needs_key and not settings.has_sign_in,
+        trusted=settings.trusted_networks,
+        tokens=IdentityTokens(provider) if provider else None,
     )
 
 

@@ -18,12 +18,42 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
+class Role(StrEnum):
+    """What a right allows: to search and open; also to upload and delete; also to decide over rights."""
+
+    READER = "reader"
+    EDITOR = "editor"
+    ADMINISTRATOR = "administrator"
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What a right extends to: collections, None being all of them, and besides them single documents by their ids."""
+
+    collections: frozenset[str] | None = None
+    documents: frozenset[str] = frozenset()
+
+
+NOTHING = Reach(frozenset())
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks. `collections` is None for one who may read all of them."""
+    """Who asks, and what they may read: `collections` (None: all of them) and single `documents` besides.
+
+    `edits` is what they may change, None being all that they may read. No two callers share a `name`.
+    """
 
     name: str
     collections: frozenset[str] | None = None
+    documents: frozenset[str] = frozenset()
+    edits: Reach | None = None
+    is_administrator: bool = False
+
+    @property
+    def reads(self) -> Reach:
+        """All that they may read."""
+        return Reach(self.collections, self.documents)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from core.types import Interpretation, Passage, Principal
+from core.types import Interpretation, Passage, Principal, Reach
 from retrieval.embedding.encoder import Encoder
 from retrieval.evidence import Wanted, weigh
 from retrieval.folding import fold
@@ -22,12 +22,11 @@ from retrieval.index import Ids, Vectors, top
 from retrieval.query.reader import QueryReader, Reading, lift, referred
 from retrieval.reranking import Reranker
 from retrieval.sentence_vectors import nearness
-from retrieval.store import keyword, passages, sentences
+from retrieval.store import documents, keyword, passages, sentences
 from retrieval.store.database import Database
-from retrieval.store.documents import require_collection
 from retrieval.store.keyword import Matches
 from retrieval.terms import root_text
-from retrieval.vector_index import Snapshot, VectorIndex
+from retrieval.vector_index import Allowed, Snapshot, VectorIndex
 
 CANDIDATES = 100  # of each of the two searches
 SPARE = 20  # passages shown beyond those asked for, because repetitions will fold
@@ -99,37 +98,35 @@ class Searcher:
         `exact` searches for the words as typed, mistyped or not.
         Raises `NotFound` when the principal may not use the collection.
         """
-        if collection is not None:
-            require_collection(principal, collection)
-        allowed = principal.collections if collection is None else frozenset({collection})
         started_s = time.perf_counter()
-        reading = self._read(query, allowed, exact=exact)
+        with self._database.read() as conn:
+            reach = documents.reach(conn, principal, collection)
+        reading = self._read(query, reach, exact=exact)
         vector = _middle(self._encoder.encode_queries(reading.texts))
         embedded_s = time.perf_counter()
         with self._database.read() as conn:
             snapshot = self._index.refresh(conn)
             terms = root_text(" ".join(reading.texts))[:TERMS_MAX]
+            allowed = Allowed(reach.collections, passages.ids_of(conn, reach.documents))
             candidates = self._candidates(conn, snapshot, _Asked(vector, terms), allowed)
             best = self._ranked(conn, candidates, _wanted(conn, terms, snapshot.size))
             if self._reranker is not None:
                 first = passages.show(conn, _first(best, self._reranker.limit), principal)
                 best = self._reranker.rerank(reading.text, first, best)
-            best = lift(best, referred(conn, reading.text, allowed), top_k + SPARE)
+            best = lift(best, referred(conn, reading.text, reach), top_k + SPARE)
             found = passages.show(conn, best, principal)
         timings = SearchTimings((embedded_s - started_s) * 1000, (time.perf_counter() - started_s) * 1000)
         return SearchResult(fold(found, top_k), timings, reading.interpretation)
 
-    def _read(self, query: str, allowed: frozenset[str] | None, *, exact: bool) -> Reading:
+    def _read(self, query: str, reach: Reach, *, exact: bool) -> Reading:
         if self._reader is None:
             return Reading(query, Interpretation(query))
-        return self._reader.read(query, allowed, exact=exact)
+        return self._reader.read(query, reach, exact=exact)
 
-    def _candidates(
-        self, conn: Connection, snapshot: Snapshot, asked: _Asked, allowed: frozenset[str] | None
-    ) -> Candidates:
+    def _candidates(self, conn: Connection, snapshot: Snapshot, asked: _Asked, allowed: Allowed) -> Candidates:
         """Join the best of both searches; rights and collection are applied before either ranks."""
         matched = keyword.every(conn, asked.terms)
-        if allowed is not None:
+        if allowed.collections is not None:
             may_read = snapshot.readable(matched.ids, allowed)
             matched = Matches(matched.ids[may_read], matched.scores[may_read])
         strongest = matched.ids[top(matched.scores, CANDIDATES)]

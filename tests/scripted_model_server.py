@@ -57,6 +57,9 @@ def _handler(model: ScriptedModel) -> type[BaseHTTPRequestHandler]:
         def log_message(self, format: str, *args: object) -> None:
             """Stay silent."""
 
+        def do_GET(self) -> None:
+            self._reply(model.status, {"data": [{"id": "scripted"}]})
+
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
             if model.status != 200:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.types import Page, ParsedDocument
+from core.types import Page, ParsedDocument, Reach
 from ingest.chunking import chunk
 from ingest.encoding import decode
 from retrieval.query.reader import referred
@@ -147,8 +147,8 @@ def test_a_form_is_the_same_in_whatever_letters(base: SmallBase) -> None:
 def test_a_place_that_the_caller_may_not_read_is_not_named(base: SmallBase) -> None:
     base.add("Тайна.", collection="тайны", sections=("п. 4.2",))
     with base.database.read() as conn:
-        assert referred(conn, "п. 4.2", frozenset({"кадры"})) == {}
-        assert len(referred(conn, "п. 4.2", None)) == 1
+        assert referred(conn, "п. 4.2", Reach(frozenset({"кадры"}))) == {}
+        assert len(referred(conn, "п. 4.2", Reach())) == 1
 
 
 @pytest.mark.parametrize(

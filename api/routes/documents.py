@@ -12,14 +12,16 @@ import anyio
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
-from api.dependencies import Parts, PartsDep, PrincipalDep
+from api.audit_log import Witness
+from api.dependencies import Parts, PartsDep, PrincipalDep, WitnessDep
 from api.multipart import Part, read_parts, wait_for_chunks
 from api.wire import COLLECTION_MAX_CHARS, CollectionsOut, DocumentOut, DocumentsOut
 from core.errors import InvalidRequest, ServiceError
-from core.types import Document, Principal, Status
+from core.types import Document, Status
 from ingest import media_type
 from ingest.files import Received
-from retrieval.store import documents
+from retrieval.store import audit, documents
+from retrieval.store.audit import Action, Event
 from retrieval.store.documents import Upload
 
 router = APIRouter(prefix="/v1", tags=["documents"])
@@ -48,15 +50,15 @@ UPLOAD_FORM = {
 
 
 @router.post("/documents", status_code=HTTPStatus.ACCEPTED, openapi_extra=UPLOAD_FORM)
-async def upload(request: Request, found: PartsDep, principal: PrincipalDep) -> list[DocumentOut]:
+async def upload(request: Request, found: PartsDep, witness: WitnessDep) -> list[DocumentOut]:
     """Take one or more files; they are read in the background. All of them are taken, or none."""
     body = wait_for_chunks(request.stream())
     content_type = request.headers.get("content-type", "")
-    added = await anyio.to_thread.run_sync(_receive, found, principal, body, content_type)
+    added = await anyio.to_thread.run_sync(_receive, found, witness, body, content_type)
     return [DocumentOut.of(document) for document in added]
 
 
-def _receive(found: Parts, principal: Principal, body: Iterator[bytes], content_type: str) -> list[Document]:
+def _receive(found: Parts, witness: Witness, body: Iterator[bytes], content_type: str) -> list[Document]:
     limits = found.settings
     files: list[tuple[str, Received]] = []
     form = {"collection": "default", "replace": "false"}
@@ -76,7 +78,16 @@ def _receive(found: Parts, principal: Principal, body: Iterator[bytes], content_
         collection, is_replacement = _collection(form["collection"]), _flag(form["replace"])
         uploads = [_upload(name, file, collection, is_replacement) for name, file in files]
         with found.database.write() as conn:
-            return [documents.add(conn, each, principal, now=found.wall_clock()) for each in uploads]
+            added = [documents.add(conn, each, witness.principal, now=found.wall_clock()) for each in uploads]
+            audit.write(conn, [_uploaded(witness, each, is_replacement=is_replacement) for each in added])
+            return added
+
+
+def _uploaded(witness: Witness, document: Document, *, is_replacement: bool) -> Event:
+    detail = {"name": document.name, "collection": document.collection} | (
+        {"replace": "true"} if is_replacement else {}
+    )
+    return witness.event(Action.UPLOADED, document.id, **detail)
 
 
 def _field(part: Part, form: dict[str, str]) -> str:
@@ -141,10 +152,11 @@ def show(document_id: str, found: PartsDep, principal: PrincipalDep) -> Document
 
 
 @router.get("/documents/{document_id}/content", response_class=FileResponse)
-def content(document_id: str, found: PartsDep, principal: PrincipalDep) -> FileResponse:
+def content(document_id: str, found: PartsDep, witness: WitnessDep) -> FileResponse:
     """Give the original bytes back under the original name."""
     with found.database.read() as conn:
-        document = documents.get(conn, document_id, principal)
+        document = documents.get(conn, document_id, witness.principal)
+    witness.note(Action.OPENED, document.id, name=document.name)
     return FileResponse(
         found.files.path(document.sha256),
         media_type=document.media_type,
@@ -158,11 +170,14 @@ def content(document_id: str, found: PartsDep, principal: PrincipalDep) -> FileR
 
 
 @router.delete("/documents/{document_id}", status_code=HTTPStatus.NO_CONTENT)
-def delete(document_id: str, found: PartsDep, principal: PrincipalDep) -> Response:
+def delete(document_id: str, found: PartsDep, witness: WitnessDep) -> Response:
     """Delete a document; once this answers nothing of it is found, cited or downloadable."""
     with found.database.write() as conn:
-        sha256 = documents.get(conn, document_id, principal).sha256
-        documents.remove(conn, document_id, principal)
+        document = documents.get(conn, document_id, witness.principal)
+        documents.remove(conn, document_id, witness.principal)
+        named = {"name": document.name, "collection": document.collection}
+        audit.write(conn, [witness.event(Action.DELETED, document.id, **named)])
+    sha256 = document.sha256
 
     def is_needed() -> bool:
         with found.database.read() as conn:

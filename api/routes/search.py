@@ -7,21 +7,24 @@ from functools import partial
 
 from fastapi import APIRouter
 
-from api.dependencies import PartsDep, PrincipalDep
+from api.dependencies import PartsDep, WitnessDep
 from api.questions import checked
 from api.wire import InterpretationOut, PassageOut, SearchIn, SearchOut, SearchTimingsOut
 from retrieval.neighbours import search_joined
+from retrieval.store.audit import Action
 
 router = APIRouter(prefix="/v1", tags=["questions"])
 
 
 @router.post("/search")
-async def search(wanted: SearchIn, found: PartsDep, principal: PrincipalDep) -> SearchOut:
+async def search(wanted: SearchIn, found: PartsDep, witness: WitnessDep) -> SearchOut:
     """Find the passages nearest to a query, by meaning and by Russian keywords; neighbours come as one."""
+    query = checked(wanted.query, found.settings)
+    witness.note_question(Action.SEARCHED, query, wanted.collection or "")
     search_once = partial(
         found.searcher.search,
-        checked(wanted.query, found.settings),
-        principal=principal,
+        query,
+        principal=witness.principal,
         collection=wanted.collection,
         exact=wanted.exact,
     )

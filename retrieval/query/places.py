@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sqlalchemy import Connection
 
+from core.types import Reach
 from retrieval.query.reference import Kind, Reference, holds
 from retrieval.store import words
 from retrieval.store.words import Place
@@ -15,19 +16,19 @@ _SURE = 2  # from here the passage is the place; below it only mentions it
 _OF_PAPER = 1.5  # of a passage in whose document another names the paper: more than a mention, less than the name
 
 
-def places(conn: Connection, asked: Sequence[Reference], allowed: frozenset[str] | None) -> dict[Place, float]:
+def places(conn: Connection, asked: Sequence[Reference], allowed: Reach) -> dict[Place, float]:
     """Return the passages that are the place, or mention it where none is, with how surely: the sum over references.
 
     Where no passage holds all the numbers, the place is one that holds some: «приказ № 1112» stands on the first page,
     its appendix 5 on the last.
     """
     numbered = [reference for reference in asked if reference.terms]
-    every = words.holding(conn, _terms(numbered), limit=READ_MAX)
-    every += words.holding(conn, _terms(one.sounded for one in numbered), limit=READ_MAX)
+    every = words.holding(conn, _terms(numbered), allowed, limit=READ_MAX)
+    every += words.holding(conn, _terms(one.sounded for one in numbered), allowed, limit=READ_MAX)
     found = _surest(asked, words.places(conn, list(dict.fromkeys(every)), allowed))
     if len(numbered) < 2 or max(found.values(), default=0) >= _SURE * len(numbered):
         return found
-    every = [id_ for one in numbered for id_ in words.holding(conn, one.terms, limit=READ_MAX)]
+    every = [id_ for one in numbered for id_ in words.holding(conn, one.terms, allowed, limit=READ_MAX)]
     return _surest(asked, words.places(conn, list(dict.fromkeys(every)), allowed))
 
 

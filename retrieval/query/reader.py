@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from core.types import Interpretation
+from core.types import Interpretation, Reach
 from retrieval.query.letters import transliterated
 from retrieval.query.places import is_in_heading, places
 from retrieval.query.reference import references, without_references
 from retrieval.query.repair import repair
-from retrieval.query.vocabulary import Allowed, Vocabulary
+from retrieval.query.vocabulary import Vocabulary
 from retrieval.stems import stem_text
 from retrieval.store.words import Place
 
@@ -37,8 +37,8 @@ class QueryReader:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
 
-    def read(self, query: str, allowed: Allowed, *, exact: bool = False) -> Reading:
-        """Mend a query by the words of the allowed collections (None: all); `exact` takes it as it stands."""
+    def read(self, query: str, allowed: Reach, *, exact: bool = False) -> Reading:
+        """Mend a query by the words of the documents within reach; `exact` takes it as it stands."""
         if exact:
             return Reading(query, Interpretation(query))
         found = repair(query, self._vocabulary.view(allowed))
@@ -56,7 +56,7 @@ def _notice(text: str, *, is_visible: bool, is_certain: bool) -> str:
     return f"Показаны результаты {'' if is_certain else 'и '}для «{text}»."
 
 
-def referred(conn: Connection, query: str, allowed: Allowed) -> dict[int, float]:
+def referred(conn: Connection, query: str, allowed: Reach) -> dict[int, float]:
     """Return the passages that references in `query` name, each with a strength; empty when it names none.
 
     Where a passage is the place itself, those that only mention it are left out. The words around a reference choose

@@ -175,7 +175,7 @@ def _supersede(conn: Connection, document_id: str) -> None:
             documents.c.id != row.id,
             documents.c.created_at <= row.created_at,
         )
-        removal.remove_documents(conn, older)
+        removal.remove_documents(conn, older, heir=document_id)
 
 
 def known_vectors(conn: Connection, keys: Sequence[str]) -> dict[str, Vector]:
@@ -241,6 +241,14 @@ def of_document(conn: Connection, document_id: str, principal: Principal) -> lis
         .order_by(passages.c.position)
     )
     return [_shown(row) for row in rows]
+
+
+def ids_of(conn: Connection, document_ids: Iterable[str]) -> NDArray[np.int64]:
+    """Return the ids of all passages of these documents, ascending."""
+    found: list[int] = []
+    for part in _parts(sorted(document_ids)):
+        found += conn.execute(select(passages.c.id).where(passages.c.document_id.in_(part))).scalars()
+    return np.array(sorted(found), np.int64)
 
 
 def page(conn: Connection, document_id: str, page_number: int, principal: Principal) -> StoredPage:
