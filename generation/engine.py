@@ -98,6 +98,12 @@ class LlamaVocabulary:
                     yield text, token
 
 
+def c_library() -> Any:
+    """llama.cpp's own functions, its log sent to ours, for what runs no model: writing files."""
+    llama_cpp.llama_log_set(_forward_log, ctypes.c_void_p(0))
+    return llama_cpp
+
+
 def load_vocabulary(path: Path) -> LlamaVocabulary:
     """The tokenizer of a model file without its weights. Raises `Misconfigured` when llama.cpp cannot read the file."""
     llama_cpp.llama_log_set(_forward_log, ctypes.c_void_p(0))

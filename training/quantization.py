@@ -1,7 +1,4 @@
-"""llama.cpp's own quantisation of model files: K-quants are written by it alone.
-
-The only module that imports llama_cpp to write; `generation.engine` is the one that runs models.
-"""
+"""llama.cpp's own quantisation of model files: K-quants are written by it alone."""
 
 from __future__ import annotations
 
@@ -9,10 +6,10 @@ import ctypes
 import re
 from collections.abc import Mapping
 from pathlib import Path
-
-import llama_cpp
+from typing import Any
 
 from core.errors import InvalidRequest
+from generation.engine import c_library
 
 
 def quantize(source: Path, target: Path, types: Mapping[str, int], *, file_type: int) -> None:
@@ -21,10 +18,11 @@ def quantize(source: Path, target: Path, types: Mapping[str, int], *, file_type:
     A tensor that has its type already is copied byte by byte. `file_type` is llama.cpp's number for the whole, as in
     `general.file_type`. Raises `InvalidRequest` when llama.cpp refuses.
     """
+    llama_cpp = c_library()
     params = llama_cpp.llama_model_quantize_default_params()
     params.ftype = file_type
     params.allow_requantize = True
-    overrides = _overrides(types)
+    overrides = _overrides(types, llama_cpp)
     params.tt_overrides = ctypes.cast(overrides, ctypes.POINTER(llama_cpp.llama_model_tensor_override))
     failed = llama_cpp.llama_model_quantize(str(source).encode(), str(target).encode(), ctypes.byref(params))
     if failed:
@@ -33,10 +31,8 @@ def quantize(source: Path, target: Path, types: Mapping[str, int], *, file_type:
         raise InvalidRequest("not_quantized", detail)
 
 
-def _overrides(types: Mapping[str, int]) -> ctypes.Array[llama_cpp.llama_model_tensor_override]:
+def _overrides(types: Mapping[str, int], llama_cpp: Any) -> Any:
     """As llama.cpp wants them: regular expressions for names, and one without a pattern at the end."""
-    made = [
-        llama_cpp.llama_model_tensor_override(f"^{re.escape(name)}$".encode(), kind) for name, kind in types.items()
-    ]
-    end = llama_cpp.llama_model_tensor_override(None, 0)
-    return (llama_cpp.llama_model_tensor_override * (len(made) + 1))(*made, end)
+    override = llama_cpp.llama_model_tensor_override
+    made = [override(f"^{re.escape(name)}$".encode(), kind) for name, kind in types.items()]
+    return (override * (len(made) + 1))(*made, override(None, 0))
