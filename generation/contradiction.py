@@ -184,7 +184,7 @@ class Contrast:
         for place in asked:
             common = len(home.words & place.words)
             replaced = replacement(home.text, place.text)
-            if replaced and self._is_answer(text, replaced):
+            if replaced and self._is_answer(text, replaced) and not _is_measured(replaced, home, place):
                 return Contradiction("words", replaced.old, replaced.new, place.quote)
             is_near = common >= _MIN_SHARED_WORDS * min(len(home.words), len(place.words))
             if is_near and contradicts(home.text, place.text) and self._near(home.text, place.text) >= _MIN_NEAR_WORDS:
@@ -195,10 +195,18 @@ class Contrast:
         return float(self._nearness(sentence, [other])[0])
 
     def _is_answer(self, text: str, replaced: Replacement) -> bool:
-        """Whether the words replaced are the answer's, not what was asked about, and measure nothing."""
-        is_measured = all(any(one.unit for one in quantities(words)) for words in (replaced.old, replaced.new))
+        """Whether the words replaced are the answer's, and not what was asked about."""
         is_asked = any(names & _names(replaced.old) for names in self._asked)
-        return _holds(text, replaced.old) and not is_measured and not is_asked
+        return _holds(text, replaced.old) and not is_asked
+
+
+def _is_measured(replaced: Replacement, home: Place, place: Place) -> bool:
+    """Whether both words belong to quantities, which are compared as such: 28 days beside 56 of a teacher's."""
+    ends = ((home, replaced.start, replaced.old), (place, replaced.new_start, replaced.new))
+    return all(
+        any(one.unit and one.start < start + len(words) and start < one.end for one in side.quantities)
+        for side, start, words in ends
+    )
 
 
 def _names_another(replaced: Replacement | None) -> bool:

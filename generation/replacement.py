@@ -15,10 +15,12 @@ _MAX_ADDED = 2  # words that only one of them has, besides what is replaced
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """`old` words of a sentence where another has `new` ones."""
+    """`old` words of a sentence, from `start` on, where another has `new` ones, from `new_start` on."""
 
     old: str
     new: str
+    start: int
+    new_start: int
 
 
 def replacement(sentence: str, other: str) -> Replacement | None:
@@ -32,7 +34,8 @@ def replacement(sentence: str, other: str) -> Replacement | None:
     if len(replaced) != 1 or kept < _MIN_KEPT or added > _MAX_ADDED:
         return None
     _, i, j, k, m = replaced[0]
-    return Replacement(sentence[words[i].start() : words[j - 1].end()], other[others[k].start() : others[m - 1].end()])
+    start, new_start = words[i].start(), others[k].start()
+    return Replacement(sentence[start : words[j - 1].end()], other[new_start : others[m - 1].end()], start, new_start)
 
 
 def _key(word: str) -> str:
