@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +13,12 @@ from functools import partial
 import uvicorn
 
 from api.app import create_app
+from api.audit_log import AuditLog
 from api.dependencies import Parts
+from api.door import Door
 from api.evaluation_runs import RunStore
 from api.evaluations import Asking, Evaluations
+from api.identity_tokens import IdentityTokens, Provider
 from api.metrics import Metrics
 from api.readiness import Readiness
 from api.routes import extract
@@ -35,9 +39,10 @@ from ingest.reembed import share_done
 from ingest.sandbox import Sandbox
 from ingest.upkeep import sweep
 from retrieval.embedding.encoder import Encoder, make_encoder
-from retrieval.embedding.encoders import Encoders, KnownModels
+from retrieval.embedding.encoders import Encoders, FindEncoder, KnownModels
 from retrieval.query.reader import QueryReader
 from retrieval.query.vocabulary import Vocabulary
+from retrieval.reranking import Reranker, make_reranker
 from retrieval.searcher import Searcher
 from retrieval.store import keys, vectors
 from retrieval.store.database import Database
@@ -64,6 +69,8 @@ def main() -> int:
         port=settings.api_port,
         log_config=None,
         access_log=False,
+        # Who calls is who is at the other end: a header that says otherwise could make anybody a trusted proxy.
+        proxy_headers=False,
         timeout_graceful_shutdown=GRACE_S,
         server_header=False,
     )
@@ -72,32 +79,42 @@ def main() -> int:
 
 def build(settings: Settings) -> Parts:
     """Build every part; raise `Misconfigured` with what is wrong."""
-    database = Database(settings.sql_url, busy_timeout_s=settings.database_busy_timeout_s)
-    database.migrate()
-    with database.read() as conn:
-        if settings.needs_key and not keys.exist(conn):
-            raise Misconfigured(
-                "key_needed",
-                f"ZNAYKA_API_HOST={settings.api_host} открывает сервис другим машинам, а ключа нет. "
-                "Создайте ключ: znayka keys create ИМЯ.",
-            )
-    files = FileStore(settings.data_dir / "files")
-    with suppress(ServiceError, OSError):  # a full or busy disk keeps nobody from reading; the worker sweeps as well
-        sweep(database, files)
+    database = open_database(settings)
     make = partial(
         make_encoder,
         backend=settings.embedding_backend,
         cache_dir=settings.cache_dir,
         threads=settings.embedding_threads or 1,
     )
-    encoder = make(settings.embedding_model)
-    encoders = Encoders(encoder, partial(KnownModels(settings.data_dir).load, make=make))
+    find = partial(KnownModels(settings.data_dir).load, make=make)
+    return assemble(settings, database, make(settings.embedding_model), find)
+
+
+def open_database(settings: Settings) -> Database:
+    """Bring the database up to date; raise `Misconfigured` when the service would be open to anybody."""
+    database = Database(settings.sql_url, busy_timeout_s=settings.database_busy_timeout_s)
+    database.migrate()
+    with database.read() as conn:
+        if settings.needs_key and not settings.has_sign_in and not keys.exist(conn):
+            raise Misconfigured(
+                "key_needed",
+                f"ZNAYKA_API_HOST={settings.api_host} открывает сервис другим машинам, а ключа нет. "
+                "Создайте ключ: znayka keys create ИМЯ — или настройте вход (docs/operations.md).",
+            )
+    return database
+
+
+def assemble(settings: Settings, database: Database, encoder: Encoder, find: FindEncoder = lambda _: None) -> Parts:
+    """Put the parts together around a database and an encoder; `find` loads that of another model's vectors."""
+    encoders = Encoders(encoder, find)
     _load_for(database, encoders)
     index = VectorIndex(settings.data_dir / "index")
     vocabulary = Vocabulary(database, ThreadPoolExecutor(1, thread_name_prefix="words"))
     vocabulary.keep_up()
     reader = QueryReader(vocabulary)
-    searcher = Searcher(database, encoders, index, dense_weight=settings.dense_weight, reader=reader)
+    searcher = Searcher(
+        database, encoders, index, dense_weight=settings.dense_weight, reader=reader, reranker=_reranker(settings)
+    )
     search_pool = ThreadPoolExecutor(SEARCH_THREADS, thread_name_prefix="search")
     language_model = LanguageModel(server_of(settings))
     answerer = Answerer(
@@ -112,7 +129,7 @@ def build(settings: Settings) -> Parts:
     return Parts(
         settings=settings,
         database=database,
-        files=files,
+        files=_swept_files(settings, database),
         searcher=searcher,
         search_pool=search_pool,
         answerer=answerer,
@@ -129,7 +146,37 @@ def build(settings: Settings) -> Parts:
         metrics=Metrics(),
         reembedding=partial(share_done, database, encoder, settings.data_dir),
         readiness=Readiness(database, settings.data_dir, settings.model_url, reserve_bytes=settings.disk_reserve_bytes),
+        door=_door(settings, database),
+        audit=AuditLog(database, time.time, keeps_questions=settings.audit_questions),
     )
+
+
+def _door(settings: Settings, database: Database) -> Door:
+    provider = Provider.of(settings)
+    return Door(
+        database,
+        time.time,
+        is_open_to_owner=not settings.needs_key and not settings.has_sign_in,
+        trusted=settings.trusted_networks,
+        tokens=IdentityTokens(provider) if provider else None,
+    )
+
+
+def _reranker(settings: Settings) -> Reranker | None:
+    return make_reranker(
+        settings.reranker,
+        cache_dir=settings.cache_dir,
+        limit=settings.reranker_max_passages,
+        max_tokens=settings.reranker_max_tokens,
+        threads=settings.embedding_threads or os.cpu_count() or 1,
+    )
+
+
+def _swept_files(settings: Settings, database: Database) -> FileStore:
+    files = FileStore(settings.data_dir / "files")
+    with suppress(ServiceError, OSError):  # a full or busy disk keeps nobody from reading; the worker sweeps as well
+        sweep(database, files)
+    return files
 
 
 def _load_for(database: Database, encoders: Encoders) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Annotated
@@ -11,11 +11,13 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from api.audit_log import AuditLog, Witness
+from api.door import Door, Shown
 from api.evaluations import Evaluations
 from api.metrics import Metrics
 from api.readiness import Readiness
 from api.turns import TurnQueue
-from core.errors import Unauthorized
+from core.errors import Forbidden, Unauthorized
 from core.settings import Settings
 from core.types import Principal
 from generation.chain import Answerer
@@ -25,11 +27,8 @@ from ingest.files import FileStore
 from ingest.reembed import Share
 from ingest.sandbox import Sandbox
 from retrieval.searcher import Searcher
-from retrieval.store import keys
+from retrieval.store.audit import Action
 from retrieval.store.database import Database
-
-# Without any key the service listens on loopback only, and whoever reaches it is the owner of the machine.
-LOCAL = Principal("local")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +48,8 @@ class Parts:
     evaluations: Evaluations
     metrics: Metrics
     readiness: Readiness
+    door: Door
+    audit: AuditLog
     reembedding: Callable[[], Share | None] = lambda: None
     wall_clock: Callable[[], float] = time.time
 
@@ -60,23 +61,57 @@ def parts(request: Request) -> Parts:
 
 
 PartsDep = Annotated[Parts, Depends(parts)]
-_bearer = HTTPBearer(auto_error=False, description="Ключ: znayka keys create")
+_bearer = HTTPBearer(auto_error=False, description="Ключ (znayka keys create) или токен сервера входа")
 
 
 def principal(
-    found: PartsDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    request: Request, found: PartsDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Principal:
-    """Return who asks; raise `Unauthorized` without a valid key once there is any key."""
-    with found.database.read() as conn:
-        known = keys.resolve(conn, credentials.credentials) if credentials else None
-        if known is not None:
-            return known
-        # OpenAI's clients always send some key, so while there is none to compare with, any will do.
-        if not found.settings.needs_key and not keys.exist(conn):
-            return LOCAL
-    raise Unauthorized(
-        "bad_key", "Нужен действующий ключ в заголовке Authorization: Bearer. Ключ создаёт команда znayka keys create."
+    """Return who asks; raise `Unauthorized` when nobody vouches for them."""
+    shown = Shown(
+        credentials.credentials if credentials else None,
+        _header(request, found.settings.trusted_proxy_user_header),
+        _header(request, found.settings.trusted_proxy_groups_header),
+        _address(request),
     )
+    try:
+        return found.door.admit(shown)
+    except Unauthorized as exc:
+        found.audit.note_refusal("; ".join(getattr(exc, "__notes__", [])), shown.address)
+        raise
 
 
 PrincipalDep = Annotated[Principal, Depends(principal)]
+
+
+async def witness(request: Request, found: PartsDep, known: PrincipalDep) -> AsyncIterator[Witness]:
+    """Return who tells the audit log what this caller does; what is forbidden to them is told too."""
+    told = Witness(known, _address(request), found.audit)
+    try:
+        yield told
+    except Forbidden:
+        told.note(Action.FORBIDDEN, f"{request.method} {request.url.path}")
+        raise
+
+
+WitnessDep = Annotated[Witness, Depends(witness)]
+
+
+def administrator(found: WitnessDep) -> Witness:
+    """Return the caller; raise `Forbidden` for one who is no administrator."""
+    if not found.principal.is_administrator:
+        raise Forbidden("role_too_low", "Это может только администратор. Попросите его или войдите с его правами.")
+    return found
+
+
+AdministratorDep = Annotated[Witness, Depends(administrator)]
+
+
+def _header(request: Request, name: str) -> tuple[str, ...]:
+    # HTTP's headers are bytes; proxies write Russian names in UTF-8.
+    values = (value.encode("latin-1") for value in request.headers.getlist(name))
+    return tuple(value.decode("utf-8", errors="replace") for value in values)
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""

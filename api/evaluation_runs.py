@@ -18,7 +18,7 @@ from uuid import UUID
 from pydantic import TypeAdapter, ValidationError
 
 from core.errors import InvalidRequest, NotFound, StorageFull
-from core.types import Principal, Problem
+from core.types import Principal, Problem, Reach
 from evaluation.intervals import Estimate, Verdict
 from evaluation.report import Measure, Report, load, save
 
@@ -52,7 +52,7 @@ class RunFigure:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One evaluation. `scope` are the collections that it may have read, None being all of them.
+    """One evaluation. `scope` are the collections that it may have read, None being all, `singles` documents besides.
 
     `name` and `sha256` are those of the file of pairs; `failed` counts the questions that are not all right.
     """
@@ -70,12 +70,20 @@ class Run:
     failed: int | None = None
     figures: tuple[RunFigure, ...] = ()
     compared_with: str | None = None
+    singles: frozenset[str] = frozenset()
 
     def is_open_to(self, principal: Principal) -> bool:
         """Whether the principal may read all that the report may quote."""
-        if principal.collections is None:
+        return self._is_within(principal.reads)
+
+    def is_editable_by(self, principal: Principal) -> bool:
+        """Whether the principal may stop or remove it."""
+        return self._is_within(principal.reads if principal.edits is None else principal.edits)
+
+    def _is_within(self, reach: Reach) -> bool:
+        if reach.collections is None:
             return True
-        return self.scope is not None and self.scope <= principal.collections
+        return self.scope is not None and self.scope <= reach.collections and self.singles <= reach.documents
 
 
 class RunStore:
@@ -145,7 +153,7 @@ class RunStore:
             for one in self._all()
             if one.status is RunStatus.DONE
             and one.created_at < run.created_at
-            and (one.collection, one.scope) == (run.collection, run.scope)
+            and (one.collection, one.scope, one.singles) == (run.collection, run.scope, run.singles)
             and (one.sha256 == run.sha256 or one.name == run.name)
         ]
         for one in sorted(older, key=lambda each: each.sha256 != run.sha256):

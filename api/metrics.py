@@ -39,6 +39,9 @@ class Metrics:
             "znayka_language_retries", "Answers begun anew because they were not in Russian", registry=self.registry
         )
         self.escalations = Counter("znayka_escalations", "Answers marked for a person", registry=self.registry)
+        self.conflicts = Counter(
+            "znayka_conflicts", "Answers that another document contradicts", registry=self.registry
+        )
         self.documents = Gauge("znayka_documents", "Documents by status", ["status"], registry=self.registry)
         self.feedback = Gauge("znayka_feedback", "Opinions by verdict", ["verdict"], registry=self.registry)
         self.reembedding = Gauge(
@@ -58,6 +61,7 @@ class Metrics:
             self.answer_sentences.labels(check.verdict).inc()
         self.language_retries.inc(done.retries)
         self.escalations.inc(answer.escalate)
+        self.conflicts.inc(bool(answer.conflicts))
         if answer.timings.first_token_ms is not None:
             self.first_token_s.observe(answer.timings.first_token_ms / 1000)
 

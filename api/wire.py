@@ -8,7 +8,6 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.types import (
-    Answer,
     Citation,
     Document,
     Interpretation,
@@ -18,7 +17,6 @@ from core.types import (
     Status,
     Timings,
     Turn,
-    Verdict,
 )
 from retrieval.store.documents import CollectionSize, Listing
 from retrieval.store.passages import StoredPage
@@ -189,6 +187,7 @@ class PassageOut(Out):
     section: str | None
     text: str
     score: float
+    also_in: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, passage: Passage) -> Self:
@@ -243,56 +242,9 @@ class InterpretationOut(Out):
         return cls.model_validate(interpretation)
 
 
-class CheckOut(Out):
-    """A sentence of the model's and what the check made of it; what was dropped is not in the answer."""
-
-    sentence: str
-    verdict: Verdict
-    reason: str
-
-
 class SearchOut(Out):
     """What was found, best first."""
 
     passages: list[PassageOut]
     timings: SearchTimingsOut
     interpretation: InterpretationOut
-
-
-class AnswerOut(Out):
-    """An answer and what it rests on."""
-
-    answer: str
-    refused: bool
-    citations: list[CitationOut]
-    model: str
-    timings: TimingsOut
-    confidence: float
-    escalate: bool
-    checks: list[CheckOut]
-    interpretation: InterpretationOut | None
-
-    @classmethod
-    def of(cls, answer: Answer) -> Self:
-        """Build from the service's own type."""
-        return cls.model_validate(answer)
-
-
-class SourcesOut(Out):
-    """The passages an answer is made from, sent before its text."""
-
-    passages: list[PassageOut]
-    interpretation: InterpretationOut
-
-
-class QueuedOut(Out):
-    """The place in the queue, 1 being next, and the expected wait in seconds."""
-
-    position: int
-    eta_s: int
-
-
-class TokenOut(Out):
-    """A piece of the answer's text."""
-
-    text: str

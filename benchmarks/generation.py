@@ -30,7 +30,8 @@ from rich.table import Table
 
 from core.settings import load_settings
 from generation.embedded import NAME
-from generation.engine import Engine, Sampling
+from generation.engine import Engine
+from generation.sampling import Sampling
 from generation.served import load_chosen
 from generation.tokens import Content, encode
 

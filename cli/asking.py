@@ -36,6 +36,8 @@ async def _ask(client: Client, question: str, collection: str) -> Answered:
                 pass
     say("" if spoken else answered.answer)
     show_citations(answered)
+    for conflict in answered.conflicts:
+        say(f"  ! {conflict.notice}")
     return answered
 
 

@@ -49,5 +49,6 @@ def _of_service(settings: Settings) -> Iterator[Finding]:
     yield service_checks.check_memory(settings)
     yield service_checks.check_model(settings)
     yield service_checks.check_encoder(settings)
+    yield service_checks.check_reranker(settings)
     yield from service_checks.check_parts(settings)
     yield service_checks.check_readiness(settings)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import keys, models, training
+from cli import access, audit, keys, models, training
 from cli.console import one_sentence
 
 if TYPE_CHECKING:
@@ -23,6 +23,10 @@ app = typer.Typer(
 )
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
+app.add_typer(access.users, name="users")
+app.add_typer(access.groups, name="groups")
+app.add_typer(access.grants, name="grants")
+app.add_typer(audit.app, name="audit")
 app.add_typer(training.app, name="train")
 
 CollectionOption = Annotated[str, typer.Option("--collection", "-c", help="Коллекция документов.")]

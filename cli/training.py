@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -24,6 +25,7 @@ app = typer.Typer(help="Дообучение модели на своих док
 
 LICENCE = "Gemma Terms of Use"
 SETTINGS_TEACHER = "settings"
+LOG_EVERY_S = 60.0
 
 Told = Callable[[str, int, int], None]
 
@@ -65,7 +67,7 @@ def dataset(
         gathered = gather(wanted, settings, told)
         try:
             recipe = Recipe(output.name, settings.embedding_model, passes, seed)
-            card = build(gathered.sources, recipe, gathered.ranking.ids, output)
+            card = build(gathered.sources, recipe, gathered.finder(told), output)
         finally:
             gathered.close()
     _show_card(card)
@@ -83,7 +85,12 @@ def run_course(
     alpha: Annotated[int, typer.Option(min=1, help="Вес адаптера: прибавка умножается на alpha / rank.")] = 32,
     rate: Annotated[float, typer.Option(min=0, help="Скорость обучения.")] = 5e-4,
     passes: Annotated[int, typer.Option(min=1, help="Сколько раз пройти все уроки.")] = 1,
-    device: Annotated[str, typer.Option(help="cpu, cuda или auto.")] = "auto",
+    lessons: Annotated[int, typer.Option(min=0, help="Закончить после стольких уроков; 0 — после всех.")] = 0,
+    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="cpu, cuda или auto.")] = "auto",
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16"],
+        typer.Option(help="Точность умножений: bfloat16 быстрее, где её умеет процессор."),
+    ] = "auto",
     threads: Annotated[int, typer.Option(min=0, help="Потоков на процессоре; 0 — сколько ядер.")] = 0,
     dev_minutes: Annotated[float, typer.Option(min=0, help="Как часто считать потери на проверочных.")] = 30,
     start: Annotated[
@@ -103,12 +110,12 @@ def run_course(
 
     torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
     lora, course = Lora(rank, alpha), Course(learning_rate=rate)
-    plan = Plan(data, output, passes, lora, course, device, dev_minutes * 60, start)
+    plan = Plan(data, output, passes, lessons, lora, course, device, precision, dev_minutes * 60, start)
     base, path = base_of(load_settings(), model)
-    with _bar("Учу", "{task.completed} из {task.total}, потери {task.fields[what]}") as told:
+    with _bar("Учу", "{task.completed} из {task.total}, {task.fields[what]}") as told:
         listener = Listener(
             _show_outlook,
-            lambda progress: told(f"{progress.loss:.3f}", progress.step, progress.steps),
+            lambda progress: told(f"потери {progress.loss:.3f}", progress.step, progress.steps),
             lambda step, loss: say(f"Шаг {step}: потери на проверочных документах {loss:.4f}"),
         )
         finished = conduct(plan, base, path, listener)
@@ -123,6 +130,10 @@ def export(
     to: Annotated[Path, typer.Option(help="Файл адаптера.")] = Path("adapter.gguf"),
     name: Annotated[str, typer.Option(help="Как назвать адаптер.")] = "Адаптер Знайки",
     licence: Annotated[str, typer.Option(help="На каких условиях им можно пользоваться.")] = LICENCE,
+    merged: Annotated[
+        Path | None,
+        typer.Option(help="Записать ещё и целую модель с адаптером в весах, сжатую как исходная.", show_default=False),
+    ] = None,
 ) -> None:
     """Записать адаптер в GGUF для llama.cpp и показать, как его подключить."""
     from core.settings import load_settings
@@ -131,7 +142,7 @@ def export(
     from training.extra import require_extra
 
     require_extra()
-    from training.export import About, export_run
+    from training.export import About, export_merged, export_run
     from training.record import read_record
 
     record = read_record(run_folder)
@@ -139,11 +150,30 @@ def export(
     require_same(base, record.base)
     written = export_run(run_folder, path, About(name, licence), to)
     say(f"Адаптер: {written.path}, {size(written.size_bytes)}, матриц: {written.matrices}.")
+    if merged:
+        model = export_merged(written.path, path, About(name, licence), merged)
+        say(f"Модель с адаптером в весах: {model.path}, {size(model.size_bytes)}. Адаптер ей не нужен.")
     if base.name == embedded.NAME:
         say(f"\nПодключить: ZNAYKA_ADAPTER={written.path.absolute()} znayka run")
         return
     say(f"\nПоложите файл в generation/adapters/ и укажите в записи модели {base.name} (generation/catalogue.toml):\n")
     say(f'answers = "spans"\nadapter = "{written.path.name}"\nadapter_sha256 = "{sha256_of(written.path)}"')
+
+
+@app.command()
+def calibrate(
+    adapter: Annotated[Path, typer.Argument(help="Адаптер, который записала znayka train export.")],
+    data: Annotated[Path, typer.Argument(help="Папка набора данных: его проверочные уроки и спрашивают.")],
+) -> None:
+    """Подобрать шкалу уверенности адаптера: когда отказывать и насколько верить ответу."""
+    from core.settings import load_settings
+    from training.extra import require_extra
+
+    require_extra()
+    from cli.calibrating import calibrate as fit_beside
+
+    with _bar("Спрашиваю", "{task.completed} из {task.total}") as told:
+        fit_beside(load_settings(), adapter, data, lambda done, total: told("вопросы", done, total))
 
 
 def base_of(settings: Settings, name: str) -> tuple[Base, Path]:
@@ -180,14 +210,25 @@ def _author(settings: Settings, teacher: str, model: str) -> Author:
 
 @contextmanager
 def _bar(title: str, counts: str) -> Iterator[Told]:
-    """A line on standard error: what is being done, how much of it, and the time left."""
+    """What is being done, how much of it, and the time left: a line that moves, or in a log one every minute."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+    console = Console(stderr=True)
     columns = (TextColumn(title), BarColumn(), TextColumn(counts), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(title, total=None, what="")
-        yield lambda what, done, total: bar.update(task, completed=done, total=total, what=what)
+        noted_s = time.monotonic()
+
+        def told(what: str, done: int, total: int) -> None:
+            nonlocal noted_s
+            bar.update(task, completed=done, total=total, what=what)
+            if not console.is_terminal and (done == total or time.monotonic() - noted_s > LOG_EVERY_S):
+                noted_s = time.monotonic()
+                left = bar.tasks[task].time_remaining
+                say(f"{title}: {done} из {total}, {what}" + (f", осталось {_minutes(left)}" if left else ""))
+
+        yield told
 
 
 def _show_card(card: Card) -> None:

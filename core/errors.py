@@ -24,6 +24,10 @@ class Unauthorized(ServiceError):
     """No key, or one that is unknown or revoked: send a valid one."""
 
 
+class Forbidden(ServiceError):
+    """The caller is known and may see the thing, but not do this with it: ask for a higher role."""
+
+
 class NotFound(ServiceError):
     """The thing does not exist, or this caller may not know that it does."""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -12,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from core.errors import Misconfigured
 
 PREFIX = "ZNAYKA_"
+Network = IPv4Network | IPv6Network
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -28,10 +31,22 @@ class Settings(BaseSettings):
 
     api_host: str = Field("127.0.0.1", description="beyond this machine a key is needed")
     api_port: int = Field(8000, ge=1, le=65535, description="port of REST and the OpenAI protocol")
-    ui_host: str = Field("127.0.0.1", description="the page has no login: put a proxy before other addresses")
+    ui_host: str = Field("127.0.0.1", description="set up sign-in before others can reach it")
     ui_port: int = Field(8501, ge=1, le=65535, description="port of the page")
     ui_api_url: str = Field("", description="where the page finds the API; empty: api_host and api_port")
     ui_api_key: SecretStr = Field(SecretStr(""), description="key the page shows to the API")
+    ui_public_url: str = Field("", description="address of the page in the browser, needed to sign in by OIDC")
+    ui_cookie_secret: SecretStr = Field(SecretStr(""), description="signs sessions; empty: they end with the page")
+
+    oidc_issuer: str = Field("", description="provider of identities, as its tokens name it; empty: no such sign-in")
+    oidc_client_id: str = Field("", description="what the provider calls this service; tokens are for it")
+    oidc_client_secret: SecretStr = Field(SecretStr(""), description="of that client, for the page")
+    oidc_user_claim: str = Field("preferred_username", description="claim of a token that names the user")
+    oidc_groups_claim: str = Field("groups", description="claim of a token that lists the user's groups")
+    trusted_proxy_addresses: str = Field("", description="addresses or networks, by commas, that may name the user")
+    trusted_proxy_user_header: str = Field("X-Forwarded-User", description="header in which they name the user")
+    trusted_proxy_groups_header: str = Field("X-Forwarded-Groups", description="header with groups, by commas")
+    audit_questions: bool = Field(False, description="keep the text of questions in the audit log")
 
     upload_max_bytes: int = Field(200 * 2**20, gt=0, description="one uploaded file")
     upload_max_files: int = Field(200, gt=0, description="files in one upload")
@@ -58,6 +73,9 @@ class Settings(BaseSettings):
     embedding_threads: int = Field(0, ge=0, description="0: all cores in the worker, one in the API")
     top_k: int = Field(6, ge=1, le=50, description="passages found for a question")
     dense_weight: float = Field(0.6, ge=0, le=1, description="share of the dense score in the fusion")
+    reranker: str = Field("", description="cross-encoder, local folder or hub name; empty: none")
+    reranker_max_passages: int = Field(20, ge=1, le=100, description="first candidates that it reads")
+    reranker_max_tokens: int = Field(512, ge=16, description="longest question and passage together that it reads")
     index_compact_passages: int = Field(2000, gt=0, description="changes after which the index file is rewritten")
 
     model: str = Field("", description="name in the catalogue; empty: the one chosen by `znayka models use`")
@@ -101,6 +119,29 @@ class Settings(BaseSettings):
             raise ValueError("ZNAYKA_TEST_MODE is refused when ZNAYKA_API_HOST lets other machines in")
         return self
 
+    @model_validator(mode="after")
+    def _sign_in_is_whole(self) -> Self:
+        if self.oidc_issuer and not self.oidc_client_id:
+            raise ValueError("ZNAYKA_OIDC_CLIENT_ID is needed with ZNAYKA_OIDC_ISSUER")
+        if self.oidc_issuer and not is_private_way(self.oidc_issuer):
+            raise ValueError("ZNAYKA_OIDC_ISSUER must be https, or http on this machine")
+        try:
+            self.trusted_networks  # noqa: B018 - reading it is the check
+        except ValueError as exc:
+            raise ValueError(f"ZNAYKA_TRUSTED_PROXY_ADDRESSES: {exc}") from exc
+        return self
+
+    @property
+    def trusted_networks(self) -> tuple[Network, ...]:
+        """Where a trusted proxy calls from; empty when there is none."""
+        names = (name.strip() for name in self.trusted_proxy_addresses.split(","))
+        return tuple(ip_network(name) for name in names if name)
+
+    @property
+    def has_sign_in(self) -> bool:
+        """Say whether people sign in, so that nobody is let in nameless."""
+        return bool(self.oidc_issuer or self.trusted_networks)
+
     @property
     def sql_url(self) -> str:
         """The database's URL, SQLite's file included."""
@@ -120,6 +161,12 @@ class Settings(BaseSettings):
     def model_url(self) -> str:
         """Base URL of the OpenAI-compatible model server, ending in `/v1`."""
         return (self.llm_url or f"http://{self.llm_host}:{self.llm_port}/v1").rstrip("/")
+
+
+def is_private_way(url: str) -> bool:
+    """Say whether nobody on the way to `url` can read or change what is said."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
 
 
 def load_settings() -> Settings:

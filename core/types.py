@@ -18,12 +18,42 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
+class Role(StrEnum):
+    """What a right allows: to search and open; also to upload and delete; also to decide over rights."""
+
+    READER = "reader"
+    EDITOR = "editor"
+    ADMINISTRATOR = "administrator"
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What a right extends to: collections, None being all of them, and besides them single documents by their ids."""
+
+    collections: frozenset[str] | None = None
+    documents: frozenset[str] = frozenset()
+
+
+NOTHING = Reach(frozenset())
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks. `collections` is None for one who may read all of them."""
+    """Who asks, and what they may read: `collections` (None: all of them) and single `documents` besides.
+
+    `edits` is what they may change, None being all that they may read. No two callers share a `name`.
+    """
 
     name: str
     collections: frozenset[str] | None = None
+    documents: frozenset[str] = frozenset()
+    edits: Reach | None = None
+    is_administrator: bool = False
+
+    @property
+    def reads(self) -> Reach:
+        """All that they may read."""
+        return Reach(self.collections, self.documents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +135,10 @@ class ParsedDocument:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A stored piece of one page. `start` and `end` are character offsets in the page's text; `score` ranks it."""
+    """A stored piece of one page. `start` and `end` are character offsets in the page's text; `score` ranks it.
+
+    `also_in` names other documents, readable for the caller, that say the same there.
+    """
 
     id: int
     document_id: str
@@ -116,6 +149,7 @@ class Passage:
     start: int
     end: int
     score: float = 0.0
+    also_in: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +162,20 @@ class Citation:
     page: int | None
     section: str | None
     quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Another document says otherwise: `value` there, `said` in what the answer cites, in the documents' own words.
+
+    `kind` is `value`, `words`, `negation` or `void` (a document is no longer in force); `notice` is a Russian sentence.
+    """
+
+    kind: str
+    said: str
+    value: str
+    notice: str
+    citation: Citation
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +224,7 @@ class Answer:
     """What the service says, what it relied on, and what was found.
 
     `confidence` is the measured probability, 0..1, that the answer is right; `escalate` says that a person should look.
+    `conflicts` are cited from n on where `citations` end.
     """
 
     answer: str
@@ -188,3 +237,4 @@ class Answer:
     escalate: bool = False
     checks: tuple[Check, ...] = ()
     interpretation: Interpretation | None = None
+    conflicts: tuple[Conflict, ...] = ()

@@ -10,6 +10,7 @@ from pathlib import Path
 from core.types import Principal
 from evaluation.retrieval_sets import Piece, Source
 from ingest.pipeline import vector_key
+from ingest.sentences import SentenceFilling
 from retrieval.embedding.artifact import build_once
 from retrieval.embedding.encoder import Encoder
 from retrieval.query.reader import QueryReader
@@ -48,6 +49,8 @@ class Base:
 def open_base(folder: Path, sources: Sequence[Source], encoder: Encoder, on_filled: OnFilled) -> Base:
     """Open the base in `folder`, filled first unless it is; `on_filled` hears documents done and their total.
 
+    A base kept from before sentences had vectors gets them here.
+
     A run that is broken off while filling leaves nothing that the next would take for a whole base.
     """
 
@@ -57,7 +60,9 @@ def open_base(folder: Path, sources: Sequence[Source], encoder: Encoder, on_fill
         database.close()
 
     build_once(folder, build)
-    return Base(_database(folder), VectorIndex(folder / "index"))
+    database = _database(folder)
+    fill_sentences(database, encoder)
+    return Base(database, VectorIndex(folder / "index"))
 
 
 def _database(folder: Path) -> Database:
@@ -87,6 +92,13 @@ def fill(database: Database, sources: Sequence[Source], encoder: Encoder, on_fil
             made = tuple(_passage(source, piece, next(rows), encoder.fingerprint) for piece in source.pieces)
             _store(database, source, number, made)
         on_filled(at + len(part), len(sources))
+
+
+def fill_sentences(database: Database, encoder: Encoder) -> None:
+    """Embed the sentences of all passages that lack it, as the worker does while it is idle."""
+    filling = SentenceFilling(database, encoder)
+    while filling.run():
+        pass
 
 
 def _passage(source: Source, piece: Piece, vector: Vector, fingerprint: str) -> NewPassage:

@@ -9,6 +9,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 
 from core.settings import Settings
@@ -95,6 +96,22 @@ def load_kb(data: Path, settings: Settings, *, is_verbatim: bool = False) -> Que
         Question(question, path, (frozenset(variants.values()) | {f"whole {path}"}) - {edition})
         for (path, question), edition in seen.items()
     )
+    return QuestionSet("kb", tuple(sources), questions)
+
+
+def load_kb_asked(data: Path, settings: Settings) -> QuestionSet:
+    """Only the files of that knowledge base that the 128 questions are about, without any of their headings."""
+    lines = (data / "kb" / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+    asked = [row for row in map(json.loads, lines) if row["clean"]]
+    by_file = defaultdict(list)
+    for row in asked:
+        by_file[row["path"]].append(row["question"])
+    sources = []
+    for path, content in _archived(data / "kb" / "yandex_cloud_ru.tar.xz"):
+        if path in by_file:
+            bare = reduce(_without, by_file[path], content)
+            sources.append(_cut(path, path, bare, settings))
+    questions = tuple(Question(row["question"], row["path"], frozenset()) for row in asked)
     return QuestionSet("kb", tuple(sources), questions)
 
 

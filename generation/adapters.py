@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from importlib.resources import files
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from core.errors import Misconfigured
 from generation.catalogue import Model
 from generation.embedded import TAUGHT
 from generation.model_file import WrongModelFile, sha256_of
+from generation.scales import Scales, beside, read_scales
+
+log = logging.getLogger(__name__)
 
 ADVICE = "Переустановите Знайку."
 
@@ -32,8 +36,26 @@ def adapter_of(model: Model, own: Path | None) -> Path | None:
     return own
 
 
+def scales_of(model: Model, own: Path | None) -> Scales | None:
+    """The scales of the adapter over `model`, None where it takes none.
+
+    Those of ours serve an adapter of one's own that has none beside it. Raises `Misconfigured` for a damaged file.
+    """
+    if not model.adapter:
+        return None
+    fitted = beside(own) if own else None
+    if own and fitted and not fitted.is_file():
+        log.warning("no scale beside %s: that of the embedded adapter is used (znayka train calibrate makes one)", own)
+        fitted = None
+    return read_scales(fitted or beside(_place(model)))
+
+
+def _place(model: Model) -> Path:
+    return Path(str(files("generation").joinpath("adapters", model.adapter)))
+
+
 def _carried(model: Model) -> Path:
-    path = Path(str(files("generation").joinpath("adapters", model.adapter)))
+    path = _place(model)
     actual = sha256_of(path) if path.is_file() else ""
     if actual != model.adapter_sha256:
         detail = f"Адаптер модели {path} испорчен или пропал: его SHA-256 не {model.adapter_sha256}. {ADVICE}"

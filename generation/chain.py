@@ -14,6 +14,7 @@ from typing import Protocol
 from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
 
 from core.types import Answer, Interpretation, Passage, Principal, Timings
+from generation.comparison import comparison, interleave
 from generation.draft import Draft
 from generation.escalation import needs_person
 from generation.events import AnswerEvent, Done, Sources, Token
@@ -94,20 +95,34 @@ class Answerer:
         question = request.question
         if not request.exact:
             question = await self._follow_ups.whole(question, request.history)
+        found = await self._found(question, request)
+        understood = found.interpretation
+        passages = await self._both_sides(tuple(found.passages), understood.searched, request)
+        search_ms = (self._clock() - asked_s) * 1000
+        if question != request.question:
+            understood = replace(understood, notice=f"Вопрос понят так: «{understood.searched}»")
+        return Sources(passages, search_ms, asked_s, understood)
+
+    async def _both_sides(
+        self, passages: tuple[Passage, ...], question: str, request: AnswerRequest
+    ) -> tuple[Passage, ...]:
+        """What a comparison finds for each of its sides and as a whole, in turn: else one side crowds out the other."""
+        compared = comparison(question)
+        if compared is None:
+            return passages
+        sides = await asyncio.gather(*(self._found(side, request) for side in compared.sides))
+        return interleave([*(side.passages for side in sides), passages], request.top_k)
+
+    async def _found(self, query: str, request: AnswerRequest) -> Found:
         call = partial(
             self._search,
-            question,
+            query,
             principal=request.principal,
             collection=request.collection,
             top_k=request.top_k,
             exact=request.exact,
         )
-        found = await asyncio.get_running_loop().run_in_executor(self._executor, call)
-        search_ms = (self._clock() - asked_s) * 1000
-        understood = found.interpretation
-        if question != request.question:
-            understood = replace(understood, notice=f"Вопрос понят так: «{understood.searched}»")
-        return Sources(tuple(found.passages), search_ms, asked_s, understood)
+        return await asyncio.get_running_loop().run_in_executor(self._executor, call)
 
     async def generate(self, request: AnswerRequest, sources: Sources) -> AsyncGenerator[Token | Done]:
         """Answer from `sources`. Closing this iterator breaks off the model at once.

@@ -13,6 +13,7 @@ from generation.nearness import Nearness
 from generation.prompt import title
 from generation.script import is_cyrillic, sounds_like
 from generation.statements import Reason
+from retrieval.query.russian import is_common
 from retrieval.sentences import split_sentences
 from retrieval.stems import stem_text
 
@@ -45,6 +46,9 @@ class CheckedPassage:
     def names(self, stem: str, word: str) -> bool:
         """Whether a name, given as its stem and as it was written, stands here in either alphabet."""
         if stem in self.stems or stem in self.title_stems:
+            return True
+        # «Европейская комиссия» is translated, not spelt in other letters: whether rightly, nearness tells.
+        if not self.is_russian and is_common(word):
             return True
         foreign = [known for known in self._words if is_cyrillic(known) != is_cyrillic(stem)]
         return any(sounds_like(spelt, known) for known in foreign for spelt in (stem, word))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from core.types import Answer, Check, Timings, Verdict
+from core.types import Answer, Check, Conflict, Timings, Verdict
 from generation.events import Sources
 from generation.refusal import NO_DOCUMENTS, NOT_FOUND
-from generation.statements import Dropped, Retried, Statement, Written
+from generation.statements import Contradicted, Dropped, Retried, Statement, Written
 
 
 class Draft:
@@ -15,6 +15,7 @@ class Draft:
         self._sources = sources
         self._statements: list[Statement] = []
         self._checks: list[Check] = []
+        self._conflicts: list[Conflict] = []
         self.retries = 0
 
     def take(self, written: Written) -> None:
@@ -27,6 +28,8 @@ class Draft:
                 self._checks.append(Check(sentence, Verdict.DROPPED, reason))
             case Retried():
                 self.retries += 1
+            case Contradicted(conflict):
+                self._conflicts.append(conflict)
 
     @property
     def refusal(self) -> str:
@@ -47,4 +50,5 @@ class Draft:
             confidence=min((statement.confidence for statement in self._statements), default=0.0),
             checks=tuple(self._checks),
             interpretation=self._sources.interpretation,
+            conflicts=tuple(self._conflicts),
         )

@@ -8,17 +8,17 @@ import os
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 import psutil
 from jinja2 import TemplateError
 
 from core.errors import InvalidRequest, Misconfigured, TryLater
-from generation.constraint import Constraint, masking
+from generation.constraint import masking
 from generation.likelihoods import Choice, Likelihoods
+from generation.sampling import Sampling, Timings
 from generation.tokens import Special, TextStream
 
 # libgomp reads this when llama.cpp loads it. By default threads spin for milliseconds at every barrier: beside
@@ -34,50 +34,10 @@ GGML_ERROR = 4
 LONGEST_PIECE_BYTES = 256
 MARKER_ATTRIBUTES = llama_cpp.LLAMA_TOKEN_ATTR_CONTROL | llama_cpp.LLAMA_TOKEN_ATTR_UNKNOWN
 
-FinishReason = Literal["stop", "length", "cancelled"]
-
 
 @llama_cpp.llama_log_callback  # type: ignore[untyped-decorator]
 def _forward_log(level: int, text: bytes, _user_data: Any) -> None:
     log.log(logging.ERROR if level == GGML_ERROR else logging.DEBUG, "%s", text.decode(errors="replace").rstrip())
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How to choose tokens. `temperature` 0 takes the likeliest; `seed` None differs each time.
-
-    `constraint` serves one answer: it follows the tokens as they are chosen. `alternatives` is how many of the
-    likeliest tokens to report at each step, before any constraint; None reports nothing. `is_taught` says whether an
-    adapter is to speak, or the model as it was without it.
-    """
-
-    max_tokens: int
-    temperature: float = 0.0
-    top_k: int = 40
-    top_p: float = 0.95
-    repeat_penalty: float = 1.0
-    stop: tuple[str, ...] = ()
-    seed: int | None = None
-    constraint: Constraint | None = None
-    alternatives: int | None = None
-    is_taught: bool = True
-
-
-@dataclass(slots=True)
-class Timings:
-    """What one generation took; `reused_tokens` of the prompt stood in the context from the one before."""
-
-    prompt_tokens: int
-    reused_tokens: int
-    prefill_ms: float = 0.0
-    completion_tokens: int = 0
-    decode_ms: float = 0.0
-    finish_reason: FinishReason = "length"
-
-    @property
-    def tokens_per_s(self) -> float:
-        """Speed of decoding, the first token (whose time is the prefill's) left out."""
-        return (self.completion_tokens - 1) * 1000 / self.decode_ms if self.decode_ms else 0.0
 
 
 class LlamaVocabulary:
@@ -136,6 +96,12 @@ class LlamaVocabulary:
                 # Gemma defines whole HTML tags and runs of newlines so: those stay text.
                 if text.strip() and (not is_user_defined or self.ends_turn(token) or text in (self.template or "")):
                     yield text, token
+
+
+def c_library() -> Any:
+    """llama.cpp's own functions, its log sent to ours, for what runs no model: writing files."""
+    llama_cpp.llama_log_set(_forward_log, ctypes.c_void_p(0))
+    return llama_cpp
 
 
 def load_vocabulary(path: Path) -> LlamaVocabulary:

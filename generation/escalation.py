@@ -11,14 +11,15 @@ _NEAR = 0.6
 
 
 def needs_person(question: str, answer: Answer, *, below: float) -> bool:
-    """Whether `answer` should be passed on: its confidence is under `below`, or half of its sentences were held back.
+    """Whether `answer` should be passed on: its confidence is under `below`, half of its sentences were held back, or
+    another document contradicts it.
 
     A refusal is passed on when a passage speaks of what was asked: it may be wrong.
     """
     if answer.refused:
         return _is_near(question, answer)
     dropped = sum(check.verdict is Verdict.DROPPED for check in answer.checks)
-    return answer.confidence < below or dropped * 2 >= max(1, len(answer.checks))
+    return bool(answer.conflicts) or answer.confidence < below or dropped * 2 >= max(1, len(answer.checks))
 
 
 def _is_near(question: str, answer: Answer) -> bool:

@@ -21,6 +21,12 @@ _ZEROS = {"тыс": 3, "tho": 3, "млн": 6, "мил": 6, "mil": 6, "млр": 9
 _MILLIARD = re.compile("миллиард", re.IGNORECASE)
 _PERCENT = re.compile(rf"[{_SPACE}]*(?:%|процент|percent|per cent)", re.IGNORECASE)
 _NUMBERED = re.compile(rf"(?:№|\bN|\bномер\w*|\bNo\.?)[{_SPACE}]*(\d[\d/.-]*\d|\d)", re.IGNORECASE)
+# Numbers that are names, in a document's words: «доб. 417» may be told as «номер 417».
+_CALLED = re.compile(
+    rf"\b(?:ext(?:ension)?|room|phone|number|доб(?:авочн\w+)?|кабинет\w*|каб|комнат\w+|тел(?:ефон\w*)?)\.?[{_SPACE}]*(\d[\d-]*)",
+    re.IGNORECASE,
+)
+_TWELVE_HOURS = re.compile(r"\b(1[0-2]|0?[1-9])(?:[:.]([0-5]\d))?\s*([ap])\.?\s?m\b", re.IGNORECASE)
 # Letters with a capital beside digits («Т-13», «152-ФЗ»): «28-дневный» and «90-х» are plain numbers.
 _CODE = re.compile(r"(?<![\w-])(?:[A-ZА-ЯЁ]{1,6}[-/]?\d[\w/-]*|\d+[-/][A-ZА-ЯЁ]{1,6}\d*)(?![\w-])")
 _LOOK_ALIKES = str.maketrans("ABCEHKMOPTXY", "АВСЕНКМОРТХУ")
@@ -57,10 +63,19 @@ def facts(text: str) -> frozenset[str]:
 
 
 def offered(text: str) -> frozenset[str]:
-    """The facts of a passage in every form a sentence may use: «1,5 млн» also as 1.5, «12,500» as 12500."""
+    """The facts of a passage in every form a sentence may use: «1,5 млн» also as 1.5, 6 p.m. as 18:00."""
     plain = {_plain(number) for number in _NUMBER.findall(text)}
     plain |= {number.replace(",", "") for number in _ENGLISH_THOUSANDS.findall(text)}
+    plain |= {f"№{number}" for number in _CALLED.findall(text)} | set(_hours(text))
     return facts(text) | plain | {f"month:{_month(name)}" for name in _MONTH_NAME.findall(text)}
+
+
+def _hours(text: str) -> Iterator[str]:
+    """Hours of the twelve-hour clock as they are written in Russian: «9», «9:00», «18:00»."""
+    for hour, minutes, half in _TWELVE_HOURS.findall(text):
+        counted = int(hour) % 12 + (12 if half.lower() == "p" else 0)
+        yield f"{counted}.{minutes or '00'}"
+        yield str(counted)
 
 
 def _dates(text: str) -> tuple[set[str], str]:

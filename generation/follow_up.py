@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
@@ -19,7 +19,8 @@ from core.types import Turn
 from generation.language_model import LanguageModel
 from generation.marks import harmless_line
 from generation.script import is_cyrillic
-from generation.subject import SUBJECTLESS, counterpart, subject, subject_for
+from generation.subject import SUBJECTLESS, agrees, counterpart, subject, subject_for
+from retrieval.query.reference import references, without_references
 from retrieval.query.russian import Form, forms
 from retrieval.stems import stem_text
 
@@ -43,6 +44,17 @@ _POINTING = re.compile(
     r"\b(это|этого|этому|этим|этом|там|туда|оттуда|тогда|такой|такая|такое|такие|таких|такого|тот|та|те)\b",
     re.IGNORECASE,
 )
+_COURTESY = re.compile(
+    r"(?:(?:большое|огромное)\s+)?(?:спасибо|благодарю|пожалуйста)(?:\s+(?:вам|тебе|за\s+\w+|большое))*|здравствуй\w*|"
+    r"привет\w*|добр\w+\s+(?:день|утро|вечер|дня)|до\s+свидания|всего\s+доброго|пока|понятно|ясно|поня[лт]\w*|ок\w{0,3}|"
+    r"хорошо|отлично|ладно|(?:вы|ты)\s+(?:очень\s+)?помог\w*",
+    re.IGNORECASE,
+)
+_TO_US = frozenset(("ты", "вы", "тебя", "вас", "тебе", "вам", "тобой", "вами"))
+# Where another part of a sentence begins, a pronoun may mean what the part before it names.
+_CLAUSE = re.compile(r"[.,;:!?]|\s(?:и|а|но|или)\s", re.IGNORECASE)
+_TAKES_ACCUSATIVE = frozenset(("в", "во", "на", "за", "про", "через", "под"))
+_NOT_OWNED = frozenset(("сам", "весь", "один", "самый"))
 _PREDICATES = frozenset(("VERB", "INFN", "PRTS", "ADJS", "PRED"))
 _CORE = _PREDICATES | {"NOUN"}
 _WHOLE_WORDS = 6  # a question opened by «а» that has more words, a noun among them and no pronoun stands alone
@@ -53,14 +65,21 @@ def whole(question: str, history: Sequence[Turn]) -> str:
     """Return the question as it would be asked by one who had said nothing before; itself when it stands alone."""
     before = ""
     for turn in history[-TURNS_READ:]:
-        before = complete(turn.question, before)
+        before = before if is_courtesy(turn.question) else complete(turn.question, before)
     return complete(question, before)
+
+
+def is_courtesy(text: str) -> bool:
+    """Whether nothing is asked or told: a greeting, thanks, «понятно», a farewell."""
+    return bool(text.strip()) and not _WORD.findall(_COURTESY.sub(" ", text))
 
 
 def leans_back(question: str) -> bool:
     """Whether a question cannot be understood without the one before it."""
     body, words = _opened(question)
     is_opened = body != question.strip()
+    if is_courtesy(question) or _is_place(question, is_opened=is_opened) or _stands_by_itself(question, words):
+        return False
     if not words or _has_pronoun(words) or (_MORE.search(body) and len(words) <= _BARE_WORDS + 1):
         return True
     content = [word for word in words if _is_noun(word)]
@@ -73,6 +92,26 @@ def leans_back(question: str) -> bool:
         return True
     is_subjectless = all(forms(word)[0].lemma in SUBJECTLESS for word in content)
     return is_subjectless and len(words) <= _WHOLE_WORDS
+
+
+def _is_place(question: str, *, is_opened: bool) -> bool:
+    """Whether it names a place of a document and asks nothing else: «статья 131», but not «А статья 132?»."""
+    return not is_opened and bool(references(question)) and not _is_asking(_WORD.findall(without_references(question)))
+
+
+def _stands_by_itself(question: str, words: Sequence[str]) -> bool:
+    """Whether it is about us («А ты кто?»), or its pronouns mean what an earlier part of it names."""
+    content = [word for word in words if _is_noun(word)]
+    if not content and any(word.lower() in _TO_US for word in words):
+        return True
+    pronouns = [(match.start(), form) for match in _WORD.finditer(question) if (form := _pronoun(match.group()))]
+    return bool(pronouns) and all(_is_named_before(question[:at], form) for at, form in pronouns)
+
+
+def _is_named_before(text: str, pronoun: Form) -> bool:
+    clauses = [match.end() for match in _CLAUSE.finditer(text)]
+    named = [forms(word)[0] for word in _WORD.findall(text[: clauses[-1]])] if clauses else []
+    return any(form.part == "NOUN" and form.lemma not in SUBJECTLESS and agrees(form, pronoun) for form in named)
 
 
 def complete(question: str, before: str) -> str:
@@ -176,12 +215,13 @@ def _with_pronoun(body: str, words: Sequence[str], earlier: str) -> str:
         return ""
     word = words[at]
     owned = words[at + 1] if at + 1 < len(words) and word.lower() in _OWNING else ""
-    if owned and (_is_noun(owned) or forms(owned)[0].part == "ADJF"):
+    if owned and (_is_noun(owned) or (forms(owned)[0].part == "ADJF" and forms(owned)[0].lemma not in _NOT_OWNED)):
         noun = next((other for other in words[at + 1 :] if _is_noun(other)), owned)
         without = re.sub(rf"\b{word}\s+", "", body, count=1)
         return re.sub(rf"\b{noun}\b", f"{noun} {spoken.in_case('gent')}", without, count=1)
     # «его», «её», «их» beside a verb are its object; with a preposition they are «него», «неё», «них».
-    case = "accs" if word.lower() in _OWNING else pronoun.case
+    is_object = word.lower() in _OWNING or (at > 0 and words[at - 1].lower() in _TAKES_ACCUSATIVE)
+    case = next((form.case for form in forms(word) if is_object and form.case == "accs"), pronoun.case)
     return re.sub(rf"\b{word}\b", spoken.in_case(case), body, count=1)
 
 
@@ -195,10 +235,24 @@ def _parallel(body: str, words: Sequence[str], earlier: str) -> str:
         return ""
     first = words[0]
     if forms(first)[0].part == "PREP":
-        match = re.search(rf"\b{first}\s+(?:[^\W\d_]+(?:ого|ему|ых|ой|ым|их|ей)\s+)?[^\W\d_]+", earlier, re.IGNORECASE)
+        match = next((found for found in _after(first, earlier) if _same_case(found["noun"], words)), None)
         return f"{earlier[: match.start()]}{body}{earlier[match.end() :]}" if match else f"{earlier} {body}"
-    old = counterpart(earlier, forms(words[-1])[0])
+    head = next((word for word in words if _is_noun(word)), words[-1])
+    # «руководителям отделов» stands for «специалистам»; «замена раньше срока» for nothing that was said.
+    is_oblique = forms(head)[0].case not in ("nomn", "accs")
+    old = counterpart(earlier, forms(head if is_oblique else words[-1])[0])
     return earlier.replace(old, body, 1) if old else f"{earlier}: {body}"
+
+
+def _after(preposition: str, text: str) -> Iterator[re.Match[str]]:
+    adjective = r"(?:[^\W\d_]+(?:ого|ему|ых|ой|ым|их|ей)\s+)?"
+    return re.finditer(rf"\b{preposition}\s+{adjective}(?P<noun>[^\W\d_]+(?:-[^\W\d_]+)*)", text, re.IGNORECASE)
+
+
+def _same_case(noun: str, words: Sequence[str]) -> bool:
+    """Whether a noun may stand in a case of the words' first one: «за проживание» is not «за границей»."""
+    asked = next((word for word in words if _is_noun(word)), words[-1])
+    return bool({form.case for form in forms(noun)} & {form.case for form in forms(asked)})
 
 
 def _with_subject(body: str, words: Sequence[str], earlier: str) -> str:

@@ -17,6 +17,7 @@ from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
 from core.errors import InvalidRequest, Misconfigured, ServiceError, TryLater
+from generation.scales import Scales
 
 AnswerStyle = Literal["prose", "quotes", "spans"]
 
@@ -31,7 +32,7 @@ class ModelServer:
 
     `repeat_penalty` is sent to servers that know this word of llama.cpp's; None sends nothing.
     `prose`: it follows instructions and writes the answer. `quotes`: it only continues text, and chooses what to quote.
-    `spans`: it was taught to answer with words of the passages.
+    `spans`: it was taught to answer with words of the passages, and `scales` say how sure its answers are.
     """
 
     url: str
@@ -43,6 +44,7 @@ class ModelServer:
     timeout_s: float = 300.0
     api_key: str = ""
     repeat_penalty: float | None = None
+    scales: Scales | None = None
 
 
 @dataclass(frozen=True, slots=True)

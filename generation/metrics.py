@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
-from generation.engine import Timings
+from generation.sampling import Timings
 
 
 class Metrics:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.settings import Settings
+from generation.adapters import scales_of
 from generation.catalogue import load_catalogue
 from generation.hub import chosen
 from generation.language_model import ModelServer
@@ -38,4 +39,5 @@ def server_of(settings: Settings) -> ModelServer:
         timeout_s=settings.llm_timeout_s,
         # The cards advise 1.1 for talk; where documents are quoted a penalty spoils copied numbers.
         repeat_penalty=1.0,
+        scales=scales_of(model, settings.adapter),
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 # Left out: «один», a pronoun more often than a number, and «семью», a family.
 _FORMS = {
-    2: r"дв(?:а|е|ух|ум|умя|ое|оих|оим)|two",
+    2: r"дв(?:а|е|ух|ум|умя|ое|оих|оим)|two|twice",
     3: r"тр(?:и|[её]х|[её]м|емя|ое|оих)|three",
     4: r"четыр(?:е|[её]х|[её]м|ьмя)|четверо|four",
     5: r"пят(?:ь|и|ью)|five",
@@ -48,18 +49,32 @@ _WORD = re.compile(r"\b(?:" + "|".join(f"({form})" for form in _FORMS.values()) 
 _BETWEEN = re.compile(r"[\s-]+")
 
 
+@dataclass(frozen=True, slots=True)
+class SpelledNumber:
+    """A number that words spell at `start:end` of a text."""
+
+    value: int
+    start: int
+    end: int
+
+
 def spelled_numbers(text: str) -> Iterator[str]:
     """The numbers that words of `text` spell, in digits; words in a row («двадцать пять») make one number."""
-    value, end = 0, 0
+    return (str(number.value) for number in spelled(text))
+
+
+def spelled(text: str) -> Iterator[SpelledNumber]:
+    """The same with the places where they stand."""
+    value, start, end = 0, 0, 0
     for match in _WORD.finditer(text):
         word = _VALUES[match.lastindex - 1] if match.lastindex else 0
         continues = bool(value) and bool(_BETWEEN.fullmatch(text, end, match.start())) and word < _unit(value)
         if value and not continues:
-            yield str(value)
-        value = value + word if continues else word
+            yield SpelledNumber(value, start, end)
+        value, start = (value + word, start) if continues else (word, match.start())
         end = match.end()
     if value:
-        yield str(value)
+        yield SpelledNumber(value, start, end)
 
 
 def _unit(value: int) -> int:

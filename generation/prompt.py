@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from core.types import Passage, Turn
+from generation.comparison import comparison
 from generation.marks import harmless, harmless_line
 
 SYSTEM = (
@@ -23,6 +24,7 @@ SYSTEM = (
     "Если в отрывках нет ответа, напиши только: «{refusal}»"
 )
 IN_RUSSIAN = "Отвечай только на русском языке. Названия и цитаты можно оставить такими, как в отрывках."
+OF_EACH = "Скажи отдельно о каждом: {sides}. После каждого предложения поставь номер отрывка, из которого оно взято."
 MODEL_REFUSAL = "В найденных документах нет ответа на этот вопрос."
 
 CHARS_PER_TOKEN = 2.5  # on the safe side for Russian: 2.7 (Mistral 7B) to 3.5 (Llama 3) were measured
@@ -54,6 +56,12 @@ class Parts:
 def system_text() -> str:
     """The instructions, the sentence of refusal included."""
     return SYSTEM.format(refusal=MODEL_REFUSAL)
+
+
+def with_sides(question: str) -> str:
+    """A question that compares, followed by the demand to speak of each side; any other as it is."""
+    compared = comparison(question)
+    return f"{question}\n{OF_EACH.format(sides='; '.join(compared.sides))}" if compared else question
 
 
 def estimate_tokens(texts: Sequence[str]) -> tuple[int, ...]:

@@ -13,11 +13,12 @@ from langchain_core.messages import BaseMessage, HumanMessage
 
 from core.types import Passage
 from generation.citations import Numbering, marked_numbers, with_marks, without_marks
+from generation.comparison import comparison
 from generation.gate import Said, SentenceGate
 from generation.language import is_russian
 from generation.language_model import LanguageModel
 from generation.nearness import EncoderNearness, Nearness
-from generation.prompt import IN_RUSSIAN, Parts, Prompt, build, estimate_tokens, fit
+from generation.prompt import IN_RUSSIAN, Parts, Prompt, build, estimate_tokens, fit, with_sides
 from generation.refusal import is_refusal
 from generation.request import AnswerRequest
 from generation.statements import Dropped, Reason, Retried, Statement, Written
@@ -53,10 +54,11 @@ class ProseWriter:
         by then stands; a foreign sentence of the second try is dropped.
         """
         prompt = await self.prompt(request, passages)
+        is_compared = comparison(request.question) is not None
         checker = await self._blocking(_Checker, prompt.passages, EncoderNearness(self._encoder))
         for messages in (prompt.messages, in_russian(prompt.messages)):
             is_foreign = False
-            async with aclosing(self._checked(messages, checker, heard)) as told:
+            async with aclosing(self._checked(messages, checker, heard, is_compared=is_compared)) as told:
                 async for written in told:
                     is_foreign = isinstance(written, Dropped) and written.reason is Reason.LANGUAGE
                     if is_foreign and messages is prompt.messages:
@@ -67,15 +69,20 @@ class ProseWriter:
             yield Retried()
 
     async def _checked(
-        self, messages: Sequence[BaseMessage], checker: _Checker, heard: Callable[[], None]
+        self, messages: Sequence[BaseMessage], checker: _Checker, heard: Callable[[], None], *, is_compared: bool
     ) -> AsyncGenerator[Statement | Dropped]:
-        """One try of the model's, sentence by sentence, to its end or its refusal."""
+        """One try of the model's, sentence by sentence, to its end or its refusal.
+
+        In a comparison it may know nothing of one side and still speak of the other.
+        """
         gate = SentenceGate()
         async with aclosing(self._model.stream_chat(messages)) as pieces:
             async for piece in pieces:
                 heard()
                 for said in gate.feed(piece):
                     if is_refusal(said.text):
+                        if is_compared:
+                            continue
                         return
                     if written := await self._blocking(checker.check, said):
                         yield written
@@ -89,7 +96,7 @@ class ProseWriter:
     async def prompt(self, request: AnswerRequest, passages: tuple[Passage, ...]) -> Prompt:
         """The messages for the model, within its context."""
         server = self._model.server
-        parts = Parts(request.question, passages, request.history)
+        parts = Parts(with_sides(request.question), passages, request.history)
         texts = parts.texts()
         counts = await self._model.count_tokens(texts) or estimate_tokens(texts)
         return build(fit(parts, counts, server.context_tokens - server.answer_max_tokens))

@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.errors import ServiceError
 from generation.catalogue import SamplingDefaults
-from generation.engine import Sampling, Timings
 from generation.formats import Message, Role
 from generation.likelihoods import Choice
+from generation.sampling import Sampling, Timings
 
 DEFAULT_MAX_TOKENS = 512
 TEXT_MAX_CHARS = 2_000_000

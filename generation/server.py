@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from core.errors import InvalidRequest, Misconfigured, NotFound, ServiceError, TooLarge, TryLater
 from core.settings import load_settings
-from generation.engine import Generation, Sampling
+from generation.engine import Generation
 from generation.metrics import Metrics
 from generation.model_file import WrongModelFile
 from generation.protocol import (
@@ -32,6 +32,7 @@ from generation.protocol import (
     error_body,
     logprobs_of,
 )
+from generation.sampling import Sampling
 from generation.served import Loader, Served, load_chosen
 from generation.slot import Job, Slot
 from generation.tokens import Content, Piece, encode

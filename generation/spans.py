@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from statistics import fmean
-
-import numpy as np
-from numpy.typing import NDArray
 
 from core.types import Citation, Passage
 from generation.citations import Numbering, Quote, shorten
@@ -19,6 +15,7 @@ from generation.language_model import Completion, LanguageModel
 from generation.marks import harmless, harmless_line
 from generation.prompt import estimate_tokens, stable_order, title
 from generation.request import AnswerRequest
+from generation.scales import Scales, Signals
 from generation.span_prompt import (
     END,
     REFUSAL,
@@ -50,44 +47,6 @@ class Found:
     sentence: Quote
 
 
-@dataclass(frozen=True, slots=True)
-class Signals:
-    """What speaks for an answer. Log-probabilities are natural and the model's own.
-
-    `answering` is how much likelier the model found it to answer than to refuse; `mean` and `least` are of the words;
-    `near` is the cosine of question and sentence, `shared` the share of the question's stems that the sentence and the
-    passage's title hold.
-    """
-
-    answering: float
-    mean: float
-    least: float
-    near: float
-    shared: float
-
-    def features(self) -> NDArray[np.float64]:
-        """The five numbers, (5,), bounded so that none decides alone."""
-        return np.array(
-            [np.clip(self.answering, -8, 8), max(self.mean, -4.0), max(self.least, -8.0), self.near, self.shared]
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """A logistic regression of `Signals.features`."""
-
-    weights: tuple[float, ...]
-    bias: float
-
-    def probability(self, signals: Signals) -> float:
-        """What the scale measures, 0..1."""
-        return 1 / (1 + math.exp(-float(signals.features() @ np.array(self.weights) + self.bias)))
-
-
-# Fitted on lessons kept from the training, tricky open questions among them (`python -m training.calibration`).
-# Two scales, because an answer may be wanting where the passages hold one: such a question is not to be refused.
-ANSWERABLE = Scale((0.776, -0.001, 0.167, 1.039, 1.387), 0.408)
-RIGHT = Scale((0.276, 0.517, 0.174, 4.01, 1.703), -4.266)
 # Passages are read one by one, the best first: side by side they mislead a model so small. Below these probabilities
 # the next one is read, and in the end the service refuses; a passage that search ranks lower must be surer.
 MIN_ANSWERABLE = (0.6, 0.8, 0.8)
@@ -96,11 +55,12 @@ MIN_ANSWERABLE = (0.6, 0.8, 0.8)
 class SpansWriter:
     """Answers with the words of the passages that the model chooses, or not at all."""
 
-    def __init__(self, model: LanguageModel, encoder: Encoder, executor: Executor) -> None:
-        """`executor` runs the encoder, beside the model."""
+    def __init__(self, model: LanguageModel, encoder: Encoder, executor: Executor, scales: Scales) -> None:
+        """`executor` runs the encoder, beside the model; `scales` are those of the model's adapter."""
         self._model = model
         self._encoder = encoder
         self._executor = executor
+        self._scales = scales
 
     @property
     def model(self) -> str:
@@ -115,8 +75,8 @@ class SpansWriter:
         for passage, enough in zip(passages, MIN_ANSWERABLE, strict=False):
             found, signals = await self.propose(question, (passage,))
             heard()
-            if found and ANSWERABLE.probability(signals) >= enough:
-                yield state(found, RIGHT.probability(signals))
+            if found and self._scales.answerable.probability(signals) >= enough:
+                yield state(found, self._scales.right.probability(signals))
                 return
 
     async def propose(self, question: str, passages: Sequence[Passage]) -> tuple[tuple[Found, ...], Signals]:

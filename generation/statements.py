@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from core.types import Citation
+from core.types import Citation, Conflict
 
 
 class Reason(StrEnum):
@@ -44,4 +44,11 @@ class Retried:
     """The model was asked once more, because it did not write Russian."""
 
 
-Written = Statement | Dropped | Retried
+@dataclass(frozen=True, slots=True)
+class Contradicted:
+    """Another document says otherwise than the statements so far."""
+
+    conflict: Conflict
+
+
+Written = Statement | Dropped | Retried | Contradicted

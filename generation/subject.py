@@ -45,7 +45,7 @@ def subject(question: str) -> Phrase | None:
 def subject_for(question: str, pronoun: Form) -> Phrase | None:
     """Return the phrase that «он», «её» or «них» means: one of its gender and number, else the subject."""
     named = [phrase for phrase in _phrases(question) if phrase.form.lemma not in SUBJECTLESS]
-    agreeing = [phrase for phrase in named if _agrees(phrase.form, pronoun)]
+    agreeing = [phrase for phrase in named if agrees(phrase.form, pronoun)]
     return next(iter(agreeing or named), None)
 
 
@@ -68,7 +68,8 @@ def _is_alike(form: Form, other: Form) -> bool:
     return form.case not in ("nomn", "accs") or (form.animacy, form.number) == (other.animacy, other.number)
 
 
-def _agrees(noun: Form, pronoun: Form) -> bool:
+def agrees(noun: Form, pronoun: Form) -> bool:
+    """Whether a pronoun may mean the noun, by number and gender."""
     if pronoun.number == "plur" or noun.number == "plur":
         return pronoun.number == noun.number
     return not pronoun.gender or noun.gender == pronoun.gender

@@ -19,7 +19,7 @@ from core import faults
 from ingest.chunking import embedded_text
 from ingest.pipeline import SLICE_PASSAGES, vector_key
 from retrieval.embedding.encoder import Encoder
-from retrieval.store import passages, vectors
+from retrieval.store import passages, sentences, vectors
 from retrieval.store.database import Database
 from retrieval.store.passages import NewVector
 
@@ -100,6 +100,7 @@ class Reembedding:
                 new = (NewVector(int(r["id"]), r["key"].decode(), r["vector"]) for r in records)
                 passages.replace_vectors(conn, new)
             vectors.set_fingerprint(conn, self._encoder.fingerprint)
+            sentences.forget(conn)  # search does without until the worker has embedded them anew
             # The number moves on, so that nobody takes the old file for the one in force; the worker writes a new one.
             generation = vectors.state(conn).generation
             vectors.switch(conn, generation=generation and generation + 1, index_revision=0)

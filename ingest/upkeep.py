@@ -1,4 +1,4 @@
-"""What the worker does between documents: it rewrites the index file and removes files that nobody needs."""
+"""What the worker does between documents: the index file, vectors of sentences, files that nobody needs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from functools import partial
 from core.errors import ServiceError
 from ingest.compaction import Compaction
 from ingest.files import FileStore
+from ingest.sentences import SentenceFilling
 from retrieval.store import documents, vectors
 from retrieval.store.database import Database
 
@@ -26,12 +27,13 @@ class Upkeep:
     database: Database
     files: FileStore
     compaction: Compaction
+    filling: SentenceFilling
     _swept_at: float = field(default=float("-inf"))
     _swept_revision: int = -1
     _compacted_at: float = field(default=float("-inf"))
 
-    def run(self, *, is_idle: bool) -> None:
-        """Do what is due; `is_idle` says that no document waits."""
+    def run(self, *, is_idle: bool) -> bool:
+        """Do what is due; `is_idle` says that no document waits. Say whether more of the same is to be done."""
         now = time.monotonic()
         try:
             if now - self._compacted_at >= _COMPACT_EVERY_S:
@@ -41,8 +43,10 @@ class Upkeep:
                 self._swept_at = now
                 self._swept_revision = self._revision()
                 sweep(self.database, self.files)
+            return is_idle and self.filling.run()
         except (ServiceError, OSError) as exc:
             _LOG.warning("upkeep put off: %s", exc)
+            return False
 
     def _is_sweep_due(self, now: float, *, is_idle: bool) -> bool:
         """Every hour, and sooner when idle after changes: editions that gave way left their bytes."""

@@ -29,6 +29,7 @@ from ingest.pipeline import SLICE_PASSAGES, Cutting, Finishing, Preparation
 from ingest.reembed import Reembedding, reembed
 from ingest.reindex import reindex
 from ingest.sandbox import Sandbox
+from ingest.sentences import SentenceFilling
 from ingest.upkeep import Upkeep
 from retrieval.embedding.encoder import Encoder, make_encoder
 from retrieval.embedding.encoders import KnownModels
@@ -88,13 +89,14 @@ class Worker:
                 time.sleep(_IDLE_S)
 
     def _finish_all(self, stop: threading.Event) -> None:
+        goes_on = False
         while not stop.is_set():
-            batch = self.buffer.take(SLICE_PASSAGES, timeout_s=1.0)
+            batch = self.buffer.take(SLICE_PASSAGES, timeout_s=0.0 if goes_on else 1.0)
             if batch:
                 self.finishing.finish(batch)
                 self.buffer.done(len(batch))
                 memory.give_back()
-            self.upkeep.run(is_idle=not batch)
+            goes_on = self.upkeep.run(is_idle=not batch)
 
 
 def _guarded(work: Callable[[threading.Event], None], stop: threading.Event, failure: list[BaseException]) -> None:
@@ -138,7 +140,7 @@ def make_worker(settings: Settings, database: Database, desk: Desk, encoder: Enc
             fingerprint=encoder.fingerprint,
         ),
         finishing=Finishing(desk, encoder, index_text),
-        upkeep=Upkeep(database, files, compaction),
+        upkeep=Upkeep(database, files, compaction, SentenceFilling(database, encoder)),
         buffer=Buffer(_BUFFER_PASSAGES, _BUFFER_DOCUMENTS),
     )
 

@@ -5,28 +5,32 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from core.types import Interpretation, Passage, Principal
+from core.types import Interpretation, Passage, Principal, Reach
 from retrieval.embedding.encoder import Encoder
 from retrieval.embedding.encoders import Encoders
 from retrieval.evidence import Wanted, weigh
-from retrieval.fusion import fuse
+from retrieval.folding import fold
+from retrieval.fusion import Meaning, fuse
 from retrieval.index import Ids, Vectors, top
 from retrieval.query.reader import QueryReader, Reading, lift, referred
-from retrieval.store import keyword, passages
+from retrieval.reranking import Reranker
+from retrieval.sentence_vectors import nearness
+from retrieval.store import documents, keyword, passages, sentences
 from retrieval.store.database import Database
-from retrieval.store.documents import require_collection
 from retrieval.store.keyword import Matches
 from retrieval.terms import root_text
-from retrieval.vector_index import Snapshot, VectorIndex
+from retrieval.vector_index import Allowed, Snapshot, VectorIndex
 
 CANDIDATES = 100  # of each of the two searches
+SPARE = 20  # passages shown beyond those asked for, because repetitions will fold
 TERMS_MAX = 64  # of a query: beyond that it is a text, and the rest adds time rather than sense
 
 log = logging.getLogger(__name__)
@@ -54,8 +58,16 @@ class Candidates:
     """Passages that one of the searches proposed, with what both say of them; all arrays are (n)."""
 
     ids: Ids
-    dense: NDArray[np.float32]
+    meaning: Meaning
     keyword: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A query's direction (dimension), None when no model is there to give it, and its terms."""
+
+    vector: Vectors | None
+    terms: Sequence[str]
 
 
 class Searcher:
@@ -69,28 +81,29 @@ class Searcher:
         *,
         dense_weight: float,
         reader: QueryReader | None = None,
+        reranker: Reranker | None = None,
     ) -> None:
-        """Without a `reader` every query is searched for as it stands."""
+        """Without a `reader` queries are searched for as they stand; without a `reranker` the fusion ranks alone."""
         self._database = database
         self._encoders = encoder if isinstance(encoder, Encoders) else Encoders(encoder)
         self._fingerprint: str | None = None  # of the base when it was last seen
         self._index = index
         self._dense_weight = dense_weight
         self._reader = reader
+        self._reranker = reranker
 
     def search(
         self, query: str, *, principal: Principal, collection: str | None, top_k: int, exact: bool = False
     ) -> SearchResult:
-        """Find the `top_k` best passages of `collection` (None: of all that the principal may read).
+        """Find the `top_k` best passages of `collection` (None: of all that the principal may read), none twice.
 
         `exact` searches for the words as typed, mistyped or not.
         Raises `NotFound` when the principal may not use the collection.
         """
-        if collection is not None:
-            require_collection(principal, collection)
-        allowed = principal.collections if collection is None else frozenset({collection})
         started_s = time.perf_counter()
-        reading = self._read(query, allowed, exact=exact)
+        with self._database.read() as conn:
+            reach = documents.reach(conn, principal, collection)
+        reading = self._read(query, reach, exact=exact)
         met = self._fingerprint
         vector = self._vector(reading, met)
         embedded_s = time.perf_counter()
@@ -100,44 +113,53 @@ class Searcher:
                 self._fingerprint = snapshot.state.fingerprint
                 vector = self._vector(reading, snapshot.state.fingerprint)
             terms = root_text(" ".join(reading.texts))[:TERMS_MAX]
-            candidates = self._candidates(snapshot, vector, keyword.every(conn, terms), allowed)
-            best = self._ranked(conn, candidates, _wanted(conn, terms, snapshot.size), top_k)
-            best = lift(best, referred(conn, reading.text, allowed), top_k)
+            allowed = Allowed(reach.collections, passages.ids_of(conn, reach.documents))
+            candidates = self._candidates(conn, snapshot, _Asked(vector, terms), allowed)
+            best = self._ranked(conn, candidates, _wanted(conn, terms, snapshot.size))
+            if self._reranker is not None:
+                first = passages.show(conn, _first(best, self._reranker.limit), principal)
+                best = self._reranker.rerank(reading.text, first, best)
+            best = lift(best, referred(conn, reading.text, reach), top_k + SPARE)
             found = passages.show(conn, best, principal)
         timings = SearchTimings((embedded_s - started_s) * 1000, (time.perf_counter() - started_s) * 1000)
-        return SearchResult(tuple(found), timings, reading.interpretation)
+        return SearchResult(fold(found, top_k), timings, reading.interpretation)
 
-    def _read(self, query: str, allowed: frozenset[str] | None, *, exact: bool) -> Reading:
+    def _read(self, query: str, reach: Reach, *, exact: bool) -> Reading:
         if self._reader is None:
             return Reading(query, Interpretation(query))
-        return self._reader.read(query, allowed, exact=exact)
+        return self._reader.read(query, reach, exact=exact)
 
     def _vector(self, reading: Reading, fingerprint: str | None) -> Vectors | None:
         """Embed a query with the model that made the base's vectors; None when that one cannot be had."""
         encoder = self._encoders.of(fingerprint)
         return _middle(encoder.encode_queries(reading.texts)) if encoder else None
 
-    def _candidates(
-        self, snapshot: Snapshot, vector: Vectors | None, matched: Matches, allowed: frozenset[str] | None
-    ) -> Candidates:
+    def _candidates(self, conn: Connection, snapshot: Snapshot, asked: _Asked, allowed: Allowed) -> Candidates:
         """Join the best of both searches; rights and collection are applied before either ranks."""
-        if allowed is not None:
+        matched = keyword.every(conn, asked.terms)
+        if allowed.collections is not None:
             may_read = snapshot.readable(matched.ids, allowed)
             matched = Matches(matched.ids[may_read], matched.scores[may_read])
         strongest = matched.ids[top(matched.scores, CANDIDATES)]
-        if vector is None:
+        if asked.vector is None:
             log.debug("the base is being embedded anew and its old model is gone: search by words alone")
-            return Candidates(strongest, np.zeros(len(strongest), np.float32), _scores_of(matched, strongest))
-        nearest = snapshot.search(vector, CANDIDATES, allowed)
-        ids = np.union1d(nearest.ids, strongest)
-        return Candidates(ids, snapshot.scores(vector, ids), _scores_of(matched, ids))
+            return Candidates(strongest, Meaning.unknown(len(strongest)), _scores_of(matched, strongest))
+        ids = np.union1d(snapshot.search(asked.vector, CANDIDATES, allowed).ids, strongest)
+        packed = sentences.held(conn, ids.tolist())
+        near = nearness(asked.vector, [packed.get(id_) for id_ in ids.tolist()])
+        return Candidates(ids, Meaning(snapshot.scores(asked.vector, ids), near), _scores_of(matched, ids))
 
-    def _ranked(self, conn: Connection, candidates: Candidates, wanted: Wanted, top_k: int) -> dict[int, float]:
+    def _ranked(self, conn: Connection, candidates: Candidates, wanted: Wanted) -> dict[int, float]:
+        """Return the fused score of every candidate, best first."""
         held = keyword.held(conn, candidates.ids.tolist())
         evidence = weigh(wanted, [held[id_] for id_ in candidates.ids.tolist()])
-        fused = fuse(candidates.dense, candidates.keyword, evidence, dense_weight=self._dense_weight)
-        best = np.argsort(-fused, kind="stable")[:top_k]
+        fused = fuse(candidates.meaning, candidates.keyword, evidence, dense_weight=self._dense_weight)
+        best = np.argsort(-fused, kind="stable")
         return {int(id_): float(score) for id_, score in zip(candidates.ids[best], fused[best], strict=True)}
+
+
+def _first(best: Mapping[int, float], limit: int) -> dict[int, float]:
+    return dict(islice(best.items(), limit))
 
 
 def _wanted(conn: Connection, terms: Sequence[str], passage_count: int) -> Wanted:

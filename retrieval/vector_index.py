@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,14 @@ from retrieval.store.vectors import Added, IndexState
 
 Codes = Ids
 GONE = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """Which passages may be found: those of `collections` (None: of all), and besides them those with ids `singles`."""
+
+    collections: frozenset[str] | None = None
+    singles: Ids = field(default_factory=lambda: _no_ids())
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +46,14 @@ class Snapshot:
         """How many passages the base holds."""
         return len(self.tail_ids) + int((self.body_codes != GONE).sum())
 
-    def search(self, query: Vectors, limit: int, collections: frozenset[str] | None) -> Hits:
-        """Return the `limit` passages nearest to `query` (dimension), of these collections only; None means all.
+    def search(self, query: Vectors, limit: int, allowed: Allowed) -> Hits:
+        """Return the `limit` passages nearest to `query` (dimension) among the allowed ones.
 
         Exact: the same as computing every inner product.
         """
-        found = [self._search_tail(query, limit, self._allowed(self.tail_codes, collections))]
+        found = [self._search_tail(query, limit, self._mask(self.tail_ids, self.tail_codes, allowed))]
         if self.body is not None:
-            found.append(self.body.search(query, limit, self._allowed(self.body_codes, collections)))
+            found.append(self.body.search(query, limit, self._mask(self.body.ids, self.body_codes, allowed)))
         ids = np.concatenate([hits.ids for hits in found])
         scores = np.concatenate([hits.scores for hits in found])
         best = top(scores, limit)
@@ -63,21 +71,24 @@ class Snapshot:
                 scores[is_here] = self.body.vectors(rows) @ query
         return scores
 
-    def readable(self, ids: Ids, collections: frozenset[str] | None) -> Mask:
-        """Tell which of `ids` are here, not removed, and of these collections."""
+    def readable(self, ids: Ids, allowed: Allowed) -> Mask:
+        """Tell which of `ids` are here, not removed, and allowed."""
         may_read = np.zeros(len(ids), np.bool_)
         is_here, rows = _positions(self.tail_ids, ids)
-        may_read[is_here] = self._allowed(self.tail_codes, collections)[rows]
+        may_read[is_here] = self._mask(self.tail_ids, self.tail_codes, allowed)[rows]
         if self.body is not None:
             is_here, rows = _positions(self.body.ids, ids)
-            may_read[is_here] = self._allowed(self.body_codes, collections)[rows]
+            may_read[is_here] = self._mask(self.body.ids, self.body_codes, allowed)[rows]
         return may_read
 
-    def _allowed(self, codes: Codes, collections: frozenset[str] | None) -> Mask:
+    def _mask(self, ids: Ids, codes: Codes, allowed: Allowed) -> Mask:
         # One entry a collection and a last one for GONE, which is -1: looking up costs less than comparing sets.
-        is_open = np.array([*(collections is None or name in collections for name in self.names), False])
-        allowed: Mask = is_open[codes]
-        return allowed
+        names = allowed.collections
+        is_open = np.array([*(names is None or name in names for name in self.names), False])
+        mask: Mask = is_open[codes]
+        _, rows = _positions(ids, allowed.singles)
+        mask[rows] = codes[rows] != GONE
+        return mask
 
     def _search_tail(self, query: Vectors, limit: int, allowed: Mask) -> Hits:
         # All rows are multiplied, because picking the allowed ones out copies them, which costs more.

@@ -13,7 +13,7 @@ from core.settings import Settings
 from core.types import Status
 from retrieval.store import documents, schema, vectors
 from retrieval.store.database import Database
-from retrieval.vector_index import VectorIndex
+from retrieval.vector_index import Allowed, VectorIndex
 
 ENDED = {Status.READY, Status.PARTIAL, Status.FAILED}
 
@@ -50,10 +50,11 @@ def _check_passages(conn: Connection, index_folder: Path) -> int:
     ids = set(every.ids.tolist())
     assert set(conn.execute(select(schema.passages.c.id)).scalars()) == ids
     assert set(conn.execute(text("SELECT rowid FROM passage_stems")).scalars()) == ids
+    assert set(conn.execute(select(schema.passage_sentences.c.passage_id)).scalars()) <= ids
     snapshot = VectorIndex(index_folder).refresh(conn)
     if ids:
         assert np.allclose(np.linalg.norm(every.vectors, axis=1), 1, atol=1e-3)
-        found = snapshot.search(every.vectors[0], 10 * len(ids), None)
+        found = snapshot.search(every.vectors[0], 10 * len(ids), Allowed())
         assert sorted(found.ids.tolist()) == sorted(ids)
         assert np.allclose(snapshot.scores(every.vectors[0], every.ids), every.vectors @ every.vectors[0], atol=1e-5)
     assert snapshot.size == len(ids)

@@ -57,6 +57,9 @@ def _handler(model: ScriptedModel) -> type[BaseHTTPRequestHandler]:
         def log_message(self, format: str, *args: object) -> None:
             """Stay silent."""
 
+        def do_GET(self) -> None:
+            self._reply(model.status, {"data": [{"id": "scripted"}]})
+
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
             if model.status != 200:
@@ -66,6 +69,9 @@ def _handler(model: ScriptedModel) -> type[BaseHTTPRequestHandler]:
             elif "messages" in body and not body.get("stream"):
                 model.requests.append(body)
                 self._reply(200, {"choices": [{"message": {"content": model.says}}]})
+            elif "guided_grammar" in body:
+                model.requests.append(body)
+                self._reply(200, _completion(model.says))
             else:
                 model.requests.append(body)
                 self._stream(is_chat="messages" in body)
@@ -104,6 +110,13 @@ def _handler(model: ScriptedModel) -> type[BaseHTTPRequestHandler]:
             self.wfile.flush()
 
     return Handler
+
+
+def _completion(text: str) -> dict[str, Any]:
+    """Said at once, and with great certainty: the model would rather answer than refuse."""
+    logprobs = {"tokens": [text], "token_logprobs": [-0.01], "top_logprobs": [{" [": -0.01, " нет": -9.0}]}
+    choice = {"index": 0, "finish_reason": "stop", "text": text, "logprobs": logprobs | {"text_offset": [0]}}
+    return {"id": "1", "object": "text_completion", "created": 1, "model": "scripted", "choices": [choice]}
 
 
 def _chunk(text: str, *, is_chat: bool, finish: str | None = None) -> dict[str, Any]:

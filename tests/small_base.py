@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import count, zip_longest
 from pathlib import Path
 
@@ -43,9 +44,14 @@ def vector_of(text: str) -> NDArray[np.float32]:
     """A unit vector that depends on nothing but the text."""
     total = np.full(DIMENSION, 1e-3)
     for stem in stem_text(text):
-        seed = int.from_bytes(hashlib.sha256(stem.encode()).digest()[:8], "little")
-        total += np.random.default_rng(seed).standard_normal(DIMENSION)
+        total += _direction(stem)
     return (total / np.linalg.norm(total)).astype(np.float32)
+
+
+@lru_cache(maxsize=100_000)
+def _direction(stem: str) -> NDArray[np.float64]:
+    seed = int.from_bytes(hashlib.sha256(stem.encode()).digest()[:8], "little")
+    return np.random.default_rng(seed).standard_normal(DIMENSION)
 
 
 class SmallBase:
@@ -59,10 +65,17 @@ class SmallBase:
         with self.database.write() as conn:
             vectors.set_fingerprint(conn, FINGERPRINT)
 
-    def add(self, *texts: str, collection: str = "default", name: str = "", sections: Sequence[str | None] = ()) -> str:
+    def add(
+        self,
+        *texts: str,
+        collection: str = "default",
+        name: str = "",
+        sections: Sequence[str | None] = (),
+        is_replacement: bool = False,
+    ) -> str:
         """Store a document of one page whose passages are `texts`, in `sections` when given; return its id."""
         number = next(self._numbers)
-        upload = Upload(name or f"{number}.txt", collection, "text/plain", 1, f"{number:064x}", False)
+        upload = Upload(name or f"{number}.txt", collection, "text/plain", 1, f"{number:064x}", is_replacement)
         with self.database.write() as conn:
             document = documents.add(conn, upload, EVERYONE, now=float(number))
             jobs.lease(conn, jobs.Lease("test", float(number) + 60), limit=10, now=float(number))

@@ -12,7 +12,8 @@ import pytest
 from core.errors import InvalidRequest
 from core.settings import Settings
 from generation import embedded
-from generation.engine import Engine, Sampling
+from generation.engine import Engine
+from generation.sampling import Sampling
 from generation.served import Served, load_chosen
 from generation.tokens import Content, encode
 from tests.live_model_server import is_idle, live_server, wait_until

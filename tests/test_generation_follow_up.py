@@ -97,6 +97,45 @@ def test_a_question_that_stands_alone_is_left_alone(dialogue: Dialogue) -> None:
     assert whole(dialogue.question, history_of(dialogue.before)) == dialogue.question
 
 
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Спасибо!",
+        "Понятно, благодарю",
+        "Добрый день",
+        "Хорошо, спасибо большое",
+        "Ок",
+        "А вы кто?",
+        "статья 131",
+        "п. 4.2 положения об отпусках",
+        "Если работник заболел в отпуске, что ему делать?",
+        "Может ли директор отказать и что ему за это будет?",
+    ],
+)
+def test_thanks_places_and_what_names_its_own_subject_are_left_alone(question: str) -> None:
+    assert whole(question, history_of((LEAVE,))) == question
+
+
+def test_after_thanks_the_talk_goes_on_where_it_was() -> None:
+    told = whole("А кому его дают раньше?", history_of((LEAVE, "Понятно.", "Спасибо!")))
+    assert told == "Кому ежегодный отпуск дают раньше?"
+
+
+@pytest.mark.parametrize(
+    ("before", "question", "expected"),
+    [
+        ("Какой отпуск дают специалистам?", "А руководителям отделов?", "Какой отпуск дают руководителям отделов?"),
+        ("Какие суточные в Санкт-Петербурге?", "А в Минске?", "Какие суточные в Минске?"),
+        ("Кто заказывает билеты?", "А если я купил их сам?", "Если я купил билеты сам?"),
+        ("Когда утверждают график?", "Что в него вносят?", "Что в график вносят?"),
+        ("Сколько платят за проживание?", "А за границей?", "Сколько платят за проживание за границей?"),
+        ("Что в статье 131?", "А статья 132?", "Что в статье 131: статья 132?"),
+    ],
+)
+def test_a_follow_up_takes_its_place_in_the_question_before(before: str, question: str, expected: str) -> None:
+    assert whole(question, history_of((before,))) == expected
+
+
 def test_what_was_spoken_of_takes_the_case_of_the_pronoun() -> None:
     assert whole("А кто её платит?", history_of(("Что такое квартальная премия?",))) == "Кто квартальную премию платит?"
     assert whole("А о ней кто знает?", history_of(("Что такое премия?",))) == "О премии кто знает?"

@@ -10,9 +10,10 @@ import pytest
 from core.errors import InvalidRequest, Misconfigured
 from generation.catalogue import SAIGA_SYSTEM_PROMPT, load_catalogue
 from generation.download import Hub
-from generation.engine import Engine, Sampling
+from generation.engine import Engine
 from generation.formats import ChatFormat, Message, TemplateFormat, make_format
 from generation.hub import Shelf, pull, verify
+from generation.sampling import Sampling
 from generation.served import Served, Weights, load
 from generation.tokens import Content, encode, spell
 from tests import tiny_gguf

@@ -14,11 +14,14 @@ from core.errors import TryLater
 from core.settings import Settings
 from core.types import Answer, Interpretation, Passage, Principal
 from generation import embedded
+from generation.adapters import scales_of
+from generation.catalogue import load_catalogue
 from generation.chain import Answerer, AnswerRequest
 from generation.language_model import Completion, LanguageModel, ModelServer
+from generation.scales import Scales, Signals
 from generation.served import load_chosen
 from generation.span_prompt import END, Span, answer_grammar, context_text, question_text
-from generation.spans import ANSWERABLE, RIGHT, Signals, SpansWriter, as_shown, locate, readable, state, weigh
+from generation.spans import SpansWriter, as_shown, locate, readable, state, weigh
 from retrieval.embedding.encoder import Encoder
 from tests.live_model_server import live_server, wait_until
 from tests.scripted_model_server import scripted_model
@@ -31,6 +34,12 @@ TEXTS = (
 PASSAGES = tuple(Passage(n, "a", "Положение.pdf", n + 1, None, text, 0, len(text)) for n, text in enumerate(TEXTS))
 CERTAIN = Signals(answering=8.0, mean=-0.01, least=-0.02, near=0.95, shared=1.0)
 UNSURE = Signals(answering=-8.0, mean=-3.0, least=-8.0, near=0.7, shared=0.0)
+
+
+def shipped_scales() -> Scales:
+    scales = scales_of(load_catalogue().find(embedded.TAUGHT), None)
+    assert scales
+    return scales
 
 
 @dataclass(frozen=True)
@@ -61,7 +70,7 @@ async def ask(url: str, question: str, encoder: Encoder, passages: tuple[Passage
 
     async with taught(url) as model:
         with ThreadPoolExecutor(1) as executor:
-            answerer = Answerer(search, SpansWriter(model, encoder, executor), executor)
+            answerer = Answerer(search, SpansWriter(model, encoder, executor, shipped_scales()), executor)
             return await answerer.answer(AnswerRequest(question, Principal("test")))
 
 
@@ -167,7 +176,7 @@ def test_words_of_another_language_are_a_quotation_in_a_russian_sentence():
 
 
 def test_the_more_speaks_for_an_answer_the_surer_it_is():
-    for scale in (ANSWERABLE, RIGHT):
+    for scale in (shipped_scales().answerable, shipped_scales().right):
         assert scale.probability(UNSURE) < 0.1 < 0.6 < scale.probability(CERTAIN)
 
 

@@ -19,7 +19,7 @@ from ingest.upkeep import sweep
 from retrieval.index import Edition, is_intact
 from retrieval.store import vectors
 from retrieval.store.database import Database
-from retrieval.vector_index import VectorIndex
+from retrieval.vector_index import Allowed, VectorIndex
 from tests.small_base import SmallBase, vector_of
 from tests.test_ingest_worker import RULES, Base, wait_until
 
@@ -151,6 +151,6 @@ def in_force(database: Database, folder: Path) -> int:
 
 def reachable(base: SmallBase) -> int:
     with base.database.read() as conn:
-        found = VectorIndex(base.index_folder).refresh(conn).search(vector_of("приказ"), 100, None)
+        found = VectorIndex(base.index_folder).refresh(conn).search(vector_of("приказ"), 100, Allowed())
     assert len(np.unique(found.ids)) == len(found.ids)
     return len(found.ids)

@@ -233,9 +233,12 @@ def test_what_only_pypdf_opens_is_read(data: Path, tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_page_that_takes_pypdf_too_long_is_given_up(data: Path) -> None:
     path = data / "hostile/pypdf/resources__issue-301.pdf"
-    started = time.process_time()
-    assert PypdfText(path, cpu_s=0.3).text(0) is None
-    assert time.process_time() - started < 2.0
+    started_s = time.process_time()
+    assert PypdfText(path, cpu_s=60.0).text(0)
+    whole_s = time.process_time() - started_s  # how long it takes is this machine's affair
+    started_s = time.process_time()
+    assert PypdfText(path, cpu_s=whole_s / 5).text(0) is None
+    assert time.process_time() - started_s < whole_s
 
 
 def hostile_files() -> list[Path]:

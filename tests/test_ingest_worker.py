@@ -26,6 +26,7 @@ from ingest.files import FileStore
 from ingest.limits import Limits
 from ingest.pipeline import Cutting, Finishing, Preparation, Prepared
 from ingest.sandbox import Sandbox
+from ingest.sentences import SentenceFilling
 from ingest.upkeep import Upkeep
 from ingest.worker import Worker, sole_worker
 from retrieval.store import documents, jobs
@@ -81,7 +82,9 @@ class Base:
     def worker(self) -> Worker:
         preparation = Preparation(self.files, self.sandbox, self.desk, Cutting(400, 50), self.encoder.fingerprint)
         finishing = Finishing(self.desk, self.encoder, str.lower)
-        upkeep = Upkeep(self.database, self.files, Compaction(self.database, self.folder / "index", 10**6))
+        # An encoder of its own, so that the tests see what documents alone ask of the other.
+        filling = SentenceFilling(self.database, HashEncoder())
+        upkeep = Upkeep(self.database, self.files, Compaction(self.database, self.folder / "index", 10**6), filling)
         return Worker(self.desk, preparation, finishing, upkeep, Buffer(512, 32))
 
     @contextmanager

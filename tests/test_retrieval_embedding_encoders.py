@@ -15,7 +15,7 @@ from ingest.reembed import Reembedding, reembed
 from retrieval.embedding.encoders import Encoders, KnownModels
 from retrieval.searcher import Searcher
 from retrieval.store import vectors
-from retrieval.vector_index import VectorIndex
+from retrieval.vector_index import Allowed, VectorIndex
 from tests.small_base import DIMENSION, EVERYONE, SmallBase, WordEncoder, vector_of
 
 WORDS = ["насос", "сервер", "договор", "склад", "врач", "пожар", "закон", "архив", "бумага", "обед", "смена", "печь"]
@@ -71,8 +71,8 @@ def test_the_old_pair_serves_until_the_switch_and_the_new_one_from_then_on(base:
         assert vectors.state(conn).fingerprint == TurnedEncoder.fingerprint
     with base.database.read() as conn:
         snapshot = VectorIndex(base.index_folder).refresh(conn)
-        nonsense = snapshot.search(vector_of("приказ про склад"), 8, None).ids.tolist()
-        meant = snapshot.search(TurnedEncoder().encode_queries(["приказ про склад"])[0], 8, None).ids.tolist()
+        nonsense = snapshot.search(vector_of("приказ про склад"), 8, Allowed()).ids.tolist()
+        meant = snapshot.search(TurnedEncoder().encode_queries(["приказ про склад"])[0], 8, Allowed()).ids.tolist()
     assert len(set(nonsense) & set(meant)) < 8, "had the models been mixed, this test would see it"
 
 

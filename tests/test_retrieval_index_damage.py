@@ -15,7 +15,7 @@ from ingest.compaction import Compaction
 from retrieval.index import Edition, is_intact
 from retrieval.searcher import Searcher
 from retrieval.store import vectors
-from retrieval.vector_index import VectorIndex
+from retrieval.vector_index import Allowed, VectorIndex
 from tests.small_base import EVERYONE, SmallBase, WordEncoder
 
 FLIPS = 200
@@ -189,5 +189,5 @@ def test_a_process_that_holds_a_sound_file_does_not_look_at_the_damaged_one(base
         after = index.refresh(conn)
     query = np.ones(64, np.float32)
     assert after.body is before.body
-    assert after.search(query, 5, None).ids.tolist() == before.search(query, 5, None).ids.tolist()
+    assert after.search(query, 5, Allowed()).ids.tolist() == before.search(query, 5, Allowed()).ids.tolist()
     base.mend()

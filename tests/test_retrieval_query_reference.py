@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.types import Page, ParsedDocument
+from core.types import Page, ParsedDocument, Reach
 from ingest.chunking import chunk
 from ingest.encoding import decode
 from retrieval.query.reader import referred
@@ -40,6 +40,10 @@ def base(tmp_path: Path) -> Iterator[SmallBase]:
         ("приказ № 112", [(Kind.NUMBER, "112")]),
         ("приказ N 112-ОД от 15 марта 2024 г.", [(Kind.DATE, "2024-03-15"), (Kind.NUMBER, "112-ОД")]),
         ("от 15.03.2024", [(Kind.DATE, "2024-03-15")]),
+        ("приказ 112-ОД", [(Kind.NUMBER, "112-ОД")]),
+        ("договор АР-5/2026", [(Kind.NUMBER, "АР-5/2026")]),
+        ("по договору 2026 года", []),
+        ("по договору 500 рублей", []),
         ("сколько дней в 4 квартале", []),
         ("ставка 5 процентов", []),
         ("в статье о лесе", []),
@@ -103,11 +107,48 @@ def test_the_named_point_of_the_named_document_comes_first(base: SmallBase) -> N
     ]
 
 
+def test_the_words_around_choose_the_document_though_another_has_the_number_in_a_heading(base: SmallBase) -> None:
+    searcher = Searcher(base.database, WordEncoder(), VectorIndex(base.index_folder), dense_weight=0.5)
+    base.add("Дни переносят.", name="Положение об отпусках.docx", sections=("п. 4.2",))
+    base.add("4.1. Личное — нет.\n4.2. Ноутбук берегут.", name="Регламент поддержки.md", sections=("4. Оборудование",))
+    found = searcher.search("п. 4.2 регламента", principal=EVERYONE, collection=None, top_k=2).passages
+    assert found[0].document == "Регламент поддержки.md"
+
+
+def test_a_part_of_a_paper_is_found_though_only_its_first_page_has_the_number(base: SmallBase) -> None:
+    searcher = Searcher(base.database, WordEncoder(), VectorIndex(base.index_folder), dense_weight=0.5)
+    base.add("ПРИКАЗ N 1112\nУтвердить форму согласно приложению N 5.", "Приложение N 5\nФорма согласия", name="a.txt")
+    base.add("ПРИКАЗ N 70\nУтвердить.", "Приложение N 5\nСписок", name="b.txt")
+    found = searcher.search("приложение № 5 к приказу № 1112", principal=EVERYONE, collection=None, top_k=4).passages
+    assert found[0].text == "Приложение N 5\nФорма согласия"
+
+
+def test_a_point_of_a_part_of_an_article_is_found_where_the_article_is(base: SmallBase) -> None:
+    searcher = Searcher(base.database, WordEncoder(), VectorIndex(base.index_folder), dense_weight=0.5)
+    base.add("1. Иск подают письменно.", "5) обстоятельства; 6) цена.", sections=("Статья 131. Иск",) * 2)
+    base.add("2. Указывают пункт 5 части.", "5) другое", sections=("Статья 13. Иное",) * 2)
+    found = searcher.search("п. 5 ч. 2 ст. 131", principal=EVERYONE, collection=None, top_k=4).passages
+    assert found[0].text == "5) обстоятельства; 6) цена."
+
+
+@pytest.mark.parametrize("typed", ["приказ № 112-OD", "приказ 112-OД", "приказ 112-од", "приказ №112-ОD"])
+def test_a_code_is_the_same_in_whatever_letters(base: SmallBase, typed: str) -> None:
+    searcher = Searcher(base.database, WordEncoder(), VectorIndex(base.index_folder), dense_weight=0.5)
+    base.add("Приказ № 112-К\nО приёме", name="a.txt")
+    base.add("Приказ № 112-ОД\nО дежурстве", name="b.txt")
+    assert searcher.search(typed, principal=EVERYONE, collection=None, top_k=2).passages[0].document == "b.txt"
+
+
+def test_a_form_is_the_same_in_whatever_letters(base: SmallBase) -> None:
+    assert holds(Reference(Kind.FORM, "T-13"), section="", text="табель по форме Т-13", document="a.txt") == 2
+    assert holds(Reference(Kind.FORM, "T-1"), section="", text="табель по форме Т-13", document="a.txt") == 0
+
+
 def test_a_place_that_the_caller_may_not_read_is_not_named(base: SmallBase) -> None:
     base.add("Тайна.", collection="тайны", sections=("п. 4.2",))
     with base.database.read() as conn:
-        assert referred(conn, "п. 4.2", frozenset({"кадры"})) == {}
-        assert len(referred(conn, "п. 4.2", None)) == 1
+        assert referred(conn, "п. 4.2", Reach(frozenset({"кадры"}))) == {}
+        assert len(referred(conn, "п. 4.2", Reach())) == 1
 
 
 @pytest.mark.parametrize(

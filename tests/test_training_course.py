@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from core.errors import InvalidRequest, Misconfigured
+from core.errors import InvalidRequest
 from tests.tiny_course import SILENT, data_set, plan_of, tiny_base
 from training.checkpoint import read_adapter
-from training.course import Plan, conduct, device_of
+from training.course import Plan, conduct
 from training.record import read_record
 from training.run import Course
 from training.weights import Lora
@@ -111,10 +111,3 @@ def test_data_that_changed_after_they_were_made_are_refused(tmp_path):
     base, model = tiny_base(tmp_path)
     with pytest.raises(InvalidRequest, match="изменились"):
         conduct(Plan(data, tmp_path / "run"), base, model, SILENT)
-
-
-def test_a_gpu_that_is_not_there_is_said_so(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert device_of("auto") == "cpu"
-    with pytest.raises(Misconfigured, match="видеокарты"):
-        device_of("cuda")

@@ -63,8 +63,12 @@ def test_an_empty_base_says_how_to_begin(double, page):
 @pytest.mark.parametrize(
     ("escalate", "refused", "said"),
     [
-        (True, False, "Ответ может быть неточным: проверьте его по источнику."),
-        (True, True, "Передайте вопрос специалисту: о похожем в документах сказано, но прямого ответа мы не нашли."),
+        (True, False, "Ответ может быть неточным: нажмите на номер источника и сверьте ответ с документом."),
+        (
+            True,
+            True,
+            "О похожем сказано в том, что нашлось ниже. Если ответа там нет, передайте вопрос специалисту.",
+        ),
         (False, False, ""),
     ],
 )
@@ -73,6 +77,19 @@ def test_an_unsure_answer_says_what_to_do_with_it(double, page, escalate, refuse
     shown = texts(ask(page, "За сколько дней подавать заявление?"))
     assert said in shown
     assert ("неточным" in shown, "специалисту" in shown) == (escalate and not refused, escalate and refused)
+
+
+def test_a_contradicting_document_is_named_and_opens_where_it_says_so(double, page):
+    notice = "В другом документе сказано иначе: «за 10 дней», а не «за 14 дней» (Старое.pdf, стр. 2)."
+    old = {"document_id": "d9", "document": "Старое.pdf", "page": 2, "section": None}
+    cited = {"n": 2, **old, "quote": "Заявление подают за 10 дней."}
+    double.conflicts = [{"kind": "value", "said": "14", "value": "10", "notice": notice, "citation": cited}]
+    double.escalate = True
+    ask(page, "За сколько дней подавать заявление?")
+    assert notice in texts(page)
+    assert "неточным" not in texts(page)
+    button(page, "2").click().run()
+    assert page.session_state[OPENED].quote == "Заявление подают за 10 дней."
 
 
 def test_an_answer_shows_its_text_citation_and_passages(page):
@@ -159,6 +176,18 @@ def test_without_documents_is_marked_and_talks_to_the_plain_model(double, page):
     assert "Dear colleagues" in texts(page)
     assert "Без документов: ответ модели не проверен." in texts(page)
     assert (len(double.chatted), double.asked) == (1, [])
+
+
+@pytest.mark.parametrize("pieces", [(), ("\n",)])
+def test_a_plain_model_that_says_nothing_is_said_to(double, page, pieces):
+    double.plain = pieces
+    page.toggle(key="plain").set_value(True).run()
+    ask(page, "Напиши рассказ")
+    assert "Без документов: модель ничего не ответила. Спросите другими словами." in texts(page)
+    assert "не проверен" not in texts(page)
+    assert not page.feedback
+    ask(page, "Ещё раз")
+    assert [message["role"] for message in double.chatted[1]["messages"]] == ["user"]
 
 
 def test_a_plain_answer_never_becomes_history_of_the_documents(double, page):

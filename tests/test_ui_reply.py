@@ -49,6 +49,15 @@ def test_a_reply_runs_to_its_answer_by_itself(double):
     assert reply.state.text == double.answer
 
 
+def test_a_plain_model_that_says_nothing_has_answered_all_the_same(double):
+    double.plain = ()
+    client = Client(double.url, "")
+    reply = Reply(lambda: client.chat("вопрос", history=()))
+    wait_until(lambda: reply.state.is_over)
+    assert (reply.state.text, reply.state.error, reply.state.stopped) == ("", None, False)
+    assert reply.state.answer == Answered("", model="saiga")
+
+
 def test_stopping_closes_the_connection_and_keeps_what_came(double):
     double.pause_s = 0.2
     double.answer = "слово " * 200

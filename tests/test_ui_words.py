@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from core.types import Citation, Progress
+from core.types import Citation, Conflict, Progress
 from ui import words
-from ui.wire import ClientError, Queued
+from ui.wire import Answered, ClientError, Queued
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,12 @@ def test_the_place_in_the_queue_comes_with_the_expected_wait():
 def test_a_refusal_with_retry_after_says_when_the_service_is_free():
     error = ClientError("queue_full", "Слишком много вопросов.", status=503, retry_after_s=120)
     assert words.failure(error) == "Слишком много вопросов. Сервис освободится примерно через 2 мин."
+
+
+def test_what_contradicts_an_answer_is_copied_with_it():
+    cited = Citation(2, "d2", "Старое.pdf", 1, None, "За 10 дней.")
+    conflict = Conflict("value", "14 дней", "10 дней", "В другом документе сказано иначе: «10 дней».", cited)
+    assert words.copied("За 14 дней [1].", Answered("За 14 дней [1].", conflicts=(conflict,))) == (
+        "За 14 дней [1].\n\nВ другом документе сказано иначе: «10 дней»."
+    )
+    assert words.copied("За 14", None) == "За 14"

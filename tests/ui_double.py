@@ -36,8 +36,10 @@ class Double:
     feedback: list[dict[str, Any]] = field(default_factory=list)
     keys: set[str] = field(default_factory=set)
     answer: str = "Заявление подают за 14 дней до начала отпуска [1]."
+    plain: tuple[str, ...] = ("Dear ", "colleagues")
     refused: bool = False
     escalate: bool = False
+    conflicts: list[dict[str, Any]] = field(default_factory=list)
     notice: str | None = None
     queue: int = 0
     pause_s: float = 0.0
@@ -238,7 +240,7 @@ def _add_answers(app: FastAPI, double: Double) -> None:
             for position in range(double.queue, 0, -1):
                 yield f": queued {position} {20 * position}\n\n"
             yield ": another comment\n\n"
-            for text in ("Dear ", "colleagues"):
+            for text in double.plain:
                 await asyncio.sleep(double.pause_s)
                 yield f"data: {json.dumps({'choices': [{'delta': {'content': text}}]})}\n\n"
             yield "data: [DONE]\n\n"
@@ -262,7 +264,10 @@ async def _answering(double: Double) -> AsyncIterator[str]:
         cited = [] if double.refused or not place else [{"n": 1, **place, "quote": QUOTE}]
         timings = {"search_ms": 12.0, "first_token_ms": 300.0, "total_ms": 900.0}
         whole = {"answer": double.answer, "refused": double.refused, "citations": cited}
-        yield _event("done", {**whole, "model": "saiga", "timings": timings, "escalate": double.escalate})
+        yield _event(
+            "done",
+            {**whole, "model": "saiga", "timings": timings, "escalate": double.escalate, "conflicts": double.conflicts},
+        )
     except asyncio.CancelledError:
         double.hung_up.set()
         raise

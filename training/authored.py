@@ -31,11 +31,16 @@ class Source:
 
 
 def our_texts() -> Iterator[Source]:
-    """Company papers and encyclopedia articles, made up or written for this; each passage is a document of its own."""
+    """Company papers and encyclopedia articles, made up or written for this.
+
+    Of the first sets each passage is a document of its own; `articles` and `papers` have several passages a document.
+    """
     for name in ("company", "encyclopedia"):
         found = (material_of(row) for row in _rows(name))
         materials = tuple(checked(replace(material, document=material.id)) for material in found)
         yield Source(f"Знайка, {name}", "Apache-2.0", materials, {})
+    for name in ("articles", "papers"):
+        yield Source(f"Знайка, {name}", "Apache-2.0", tuple(checked(material_of(row)) for row in _rows(name)), {})
 
 
 def xquad(folder: Path) -> Source:

@@ -1,34 +1,25 @@
-"""The scale of confidence of an adapter: how its signals must be weighed so that they say how often it is right.
+"""The scales of confidence of an adapter: how its signals must be weighed so that they say how often it is right.
 
-`python -m training.calibration DATA` asks the lessons kept from the training, with the model that the settings choose,
-and prints the weights for `generation.spans` with what each threshold would refuse.
+The lessons kept from the training are asked as the service asks, by the model with the adapter over it.
 """
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import json
-import sys
-from collections.abc import AsyncIterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from core.settings import load_settings
+from core.errors import InvalidRequest
 from core.types import Passage
 from evaluation.measures import token_f1
-from generation.language_model import LanguageModel
-from generation.model_choice import server_of
-from generation.spans import Scale, Signals, SpansWriter
-from retrieval.embedding.encoder import make_encoder
-from training.lessons import Lesson, read_lessons
+from generation.scales import Scale, Scales, Signals
+from generation.spans import SpansWriter
+from training.lessons import Lesson
 
 RIGHT_F1 = 0.5  # an answer that shares half of its words with the right one is taken for right
-THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))
+THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(6, 19))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +36,22 @@ class Observation:
         return self.is_answerable and self.f1 >= RIGHT_F1
 
 
-async def observe(writer: SpansWriter, lessons: Sequence[Lesson]) -> AsyncIterator[Observation]:
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a threshold of `Scales.answerable` does: shares refused, and token F1 over answerable questions."""
+
+    threshold: float
+    refused_unanswerable: float
+    refused_answerable: float
+    f1: float
+
+
+async def observe(
+    writer: SpansWriter, lessons: Sequence[Lesson], on_asked: Callable[[int, int], None]
+) -> list[Observation]:
     """Ask every task of the lessons; questions on the same passages follow each other, which the model reads once."""
+    total = sum(len(lesson.tasks) for lesson in lessons)
+    seen: list[Observation] = []
     for lesson in lessons:
         passages = tuple(
             Passage(n, f"{n:03}", shown.title, None, None, shown.text, 0, len(shown.text))
@@ -56,7 +61,25 @@ async def observe(writer: SpansWriter, lessons: Sequence[Lesson]) -> AsyncIterat
             found, signals = await writer.propose(task.question, passages)
             said = " ".join(part.words.text for part in found)
             right = " ".join(span.text for span in task.answer)
-            yield Observation(signals, bool(task.answer), token_f1(said, right) if right else 0.0)
+            seen.append(Observation(signals, bool(task.answer), token_f1(said, right) if right else 0.0))
+            on_asked(len(seen), total)
+    return seen
+
+
+def fit_scales(observations: Sequence[Observation]) -> Scales:
+    """The scales under which these outcomes are likeliest.
+
+    Raises `InvalidRequest` when all outcomes are alike: nothing can be told from them.
+    """
+    answerable = [seen.is_answerable for seen in observations]
+    right = [seen.is_right for seen in observations]
+    if len(set(answerable)) < 2 or len(set(right)) < 2:
+        detail = (
+            "Шкалу не подобрать: среди проверочных нужны вопросы с ответом и без, а ответы модели должны быть и "
+            "верными, и нет. Добавьте вопросов в набор или учите дольше."
+        )
+        raise InvalidRequest("nothing_to_fit", detail)
+    return Scales(fit(observations, answerable), fit(observations, right))
 
 
 def fit(observations: Sequence[Observation], labels: Sequence[bool]) -> Scale:
@@ -66,51 +89,14 @@ def fit(observations: Sequence[Observation], labels: Sequence[bool]) -> Scale:
     return Scale(tuple(round(float(w), 3) for w in fitted.coef_[0]), round(float(fitted.intercept_[0]), 3))
 
 
-def refusals(scale: Scale, observations: Sequence[Observation]) -> list[tuple[float, float, float, float]]:
-    """For each threshold: it, the share refused of unanswerable and of answerable, and F1 over the answerable."""
-    probabilities = np.array([scale.probability(seen.signals) for seen in observations])
+def outcomes(scales: Scales, observations: Sequence[Observation]) -> list[Outcome]:
+    """What each threshold would refuse."""
+    probabilities = np.array([scales.answerable.probability(seen.signals) for seen in observations])
     answerable = np.array([seen.is_answerable for seen in observations])
     f1 = np.array([seen.f1 for seen in observations])
     table = []
     for threshold in THRESHOLDS:
         refused = probabilities < threshold
         kept = float((f1 * ~refused)[answerable].mean())
-        table.append((threshold, float(refused[~answerable].mean()), float(refused[answerable].mean()), kept))
+        table.append(Outcome(threshold, float(refused[~answerable].mean()), float(refused[answerable].mean()), kept))
     return table
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path, help="folder with dev.jsonl, as `znayka train dataset` writes it")
-    parser.add_argument("--json", type=Path, default=Path("calibration.json"))
-    asked = parser.parse_args(arguments)
-    observations = asyncio.run(_observed(asked.data / "dev.jsonl"))
-    answerable = fit(observations, [seen.is_answerable for seen in observations])
-    right = fit(observations, [seen.is_right for seen in observations])
-    table = refusals(answerable, observations)
-    kept = {"answerable": asdict(answerable), "right": asdict(right), "table": table}
-    seen = [asdict(one) for one in observations]
-    asked.json.write_text(json.dumps({**kept, "seen": seen}, indent=1), encoding="utf-8")
-    rows = "".join(f"{t:9}{u:12.3f}{a:12.3f}{f:8.3f}\n" for t, u, a, f in table)
-    sys.stdout.write(
-        f"ANSWERABLE {answerable}\nRIGHT {right}\n{'threshold':9}{'unanswered':>12}{'answered':>12}{'F1':>8}\n{rows}"
-    )
-
-
-async def _observed(path: Path) -> list[Observation]:
-    settings = load_settings()
-    encoder = make_encoder(
-        settings.embedding_model, backend=settings.embedding_backend, cache_dir=settings.cache_dir, threads=1
-    )
-    model = LanguageModel(server_of(settings))
-    try:
-        with ThreadPoolExecutor(1) as executor:
-            writer = SpansWriter(model, encoder, executor)
-            return [seen async for seen in observe(writer, tuple(read_lessons(path)))]
-    finally:
-        await model.aclose()
-
-
-if __name__ == "__main__":
-    main()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from generation.span_prompt import Shown, Span
+from training import open_questions
 from training.lessons import Lesson, Task
 from training.material import Material, Question
 
@@ -17,14 +18,18 @@ Neighbours = Mapping[str, Sequence[str]]  # of a material's id, the ids that ret
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """How lessons are mixed. `passages` are weights of 1, 2, … passages a lesson; the limits count questions."""
+    """How lessons are mixed. `passages` are weights of 1, 2, … passages a lesson; the limits count questions.
 
-    passages: tuple[float, ...] = (0.35, 0.4, 0.25)
+    The service shows the model one passage at a time, so most lessons do.
+    """
+
+    passages: tuple[float, ...] = (0.9, 0.07, 0.03)
     near: int = 8  # distractors are drawn from so many neighbours
-    questions_per_passage: int = 7
-    unanswered_per_passage: int = 2
-    foreign_per_lesson: int = 2  # questions of a neighbour that the lesson does not show
+    questions_per_passage: int = 10
+    unanswered_per_passage: int = 3
+    foreign_per_lesson: int = 8  # questions of neighbours that nothing shown answers
     chars_max: int = 3000  # of all passages together
+    nameless: float = 0.3  # share of passages shown under a file's name that says nothing
 
 
 class Composer:
@@ -68,13 +73,26 @@ class Composer:
             tasks += [Task(q, ()) for q in self._some(material.unanswered, mixture.unanswered_per_passage)]
         tasks += [Task(question.text, ()) for question in self._foreign(shown)]
         self._random.shuffle(tasks)
-        passages = (Shown.of(self._materials[id_].title, self._materials[id_].text) for id_ in shown)
+        passages = (Shown.of(self._title(id_), self._materials[id_].text) for id_ in shown)
         return Lesson(tuple(passages), tuple(tasks))
 
+    def _title(self, id_: str) -> str:
+        is_nameless = self._random.random() < self._mixture.nameless
+        return f"Документ {self._random.randint(1, 999)}" if is_nameless else self._materials[id_].title
+
     def _foreign(self, shown: Sequence[str]) -> list[Question]:
-        hidden = [id_ for id_ in self._neighbours[shown[0]] if id_ in self._materials and id_ not in shown]
-        near = [q for id_ in hidden[: self._mixture.near] for q in self._materials[id_].questions]
-        return self._some(near, self._mixture.foreign_per_lesson)
+        """Questions that the search might bring these passages for; those of their own documents first."""
+        visible = [self._materials[id_] for id_ in shown]
+        documents, page = {material.document for material in visible}, open_questions.Shown(visible)
+        hidden = [self._materials[id_] for id_ in self._neighbours[shown[0]] if id_ in self._materials]
+        kin: list[Question] = []
+        strangers: list[Question] = []
+        for material in (material for material in hidden if material.id not in shown):
+            found = kin if material.document in documents else strangers
+            found += [question for question in material.questions if page.leaves_open(question, material)]
+        most = self._mixture.foreign_per_lesson
+        taken = self._some(kin, most - most // 4)
+        return taken + self._some(strangers, min(most // 4, most - len(taken)))
 
     def _some(self, among: Sequence[T], most: int) -> list[T]:
         return self._random.sample(list(among), min(most, len(among)))

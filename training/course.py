@@ -11,9 +11,10 @@ from pathlib import Path
 
 import torch
 
-from core.errors import InvalidRequest, Misconfigured
+from core.errors import InvalidRequest
 from training.card import DEV, TRAIN, read_card
 from training.checkpoint import CHECKPOINT, read_adapter
+from training.hardware import DeviceName, PrecisionName, device_of, precision_of
 from training.lessons import read_lessons, tree_of
 from training.outlook import Outlook, outlook
 from training.packing import Tree, pack
@@ -27,14 +28,20 @@ _LOG = "log.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to train and how long. `start` is the folder of an earlier run whose adapter the course begins with."""
+    """What to train and how long.
+
+    `lessons` ends the course after so many of the passes' lessons, 0 after all; `start` is the folder of an earlier run
+    whose adapter the course begins with.
+    """
 
     data: Path
     folder: Path
     passes: int = 1
+    lessons: int = 0
     lora: Lora = field(default_factory=Lora)
     course: Course = field(default_factory=Course)
-    device: str = "auto"
+    device: DeviceName = "auto"
+    precision: PrecisionName = "auto"
     dev_every_s: float = 1800.0
     start: Path | None = None
 
@@ -66,13 +73,14 @@ def conduct(plan: Plan, base: Base, model: Path, listener: Listener) -> Finished
     train = tuple(trees(plan.data / TRAIN, tokenizer))
     dev = tuple(trees(plan.data / DEV, tokenizer))
     device = device_of(plan.device)
-    student = Student(model, plan.lora, device)
+    student = Student(model, plan.lora, device, precision_of(plan.precision, device))
     if plan.start:
         student.load_adapter(_adapter(plan.start, record))
     record.write(plan.folder)
-    listener.outlook(outlook(train, plan.passes, student, device))
+    lessons = repeated(train, plan)
+    listener.outlook(outlook(lessons, student))
     examiner = Examiner(student, dev, plan, listener)
-    outcome = Teacher(student, plan.course, plan.folder).teach(repeated(train, plan), examiner.hear)
+    outcome = Teacher(student, plan.course, plan.folder).teach(lessons, examiner.hear)
     return Finished(outcome, examiner.examine(outcome.steps, outcome.loss))
 
 
@@ -114,22 +122,14 @@ def trees(path: Path, tokenizer: Tokenizer) -> Iterator[Tree]:
 
 
 def repeated(lessons: Sequence[Tree], plan: Plan) -> list[Tree]:
-    """All lessons once a pass: first in their own order, then in other ones that the seed decides."""
+    """The lessons once a pass, first in their own order, then in others that the seed decides; as many as planned."""
     order = list(lessons)
     shuffled = random.Random(plan.course.seed)
     passes = list(order)
     for _ in range(plan.passes - 1):
         shuffled.shuffle(order)
         passes += order
-    return passes
-
-
-def device_of(wanted: str) -> str:
-    """The device to train on; `auto` takes a GPU where PyTorch has one. Raises `Misconfigured`."""
-    has_gpu = torch.cuda.is_available()
-    if wanted == "cuda" and not has_gpu:
-        raise Misconfigured("no_gpu", "PyTorch не видит видеокарты. Поставьте сборку с CUDA или укажите --device cpu.")
-    return ("cuda" if has_gpu else "cpu") if wanted == "auto" else wanted
+    return passes[: plan.lessons or None]
 
 
 def _record(plan: Plan, base: Base) -> Record:

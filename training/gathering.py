@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -44,6 +45,17 @@ class Gathered:
 
     sources: tuple[Source, ...]
     ranking: Ranking
+
+    def finder(self, on_progress: OnProgress) -> Callable[[str], Sequence[str]]:
+        """The ids found for a question; tells how many of the sources' questions were searched for."""
+        total = sum(len(material.questions) or 1 for source in self.sources for material in source.materials)
+        asked = itertools.count(1)
+
+        def found(question: str) -> Sequence[str]:
+            on_progress("соседние отрывки", min(next(asked), total), total)
+            return self.ranking.ids(question)
+
+        return found
 
     def close(self) -> None:
         """Close the search's base."""

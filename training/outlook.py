@@ -33,24 +33,24 @@ class Outlook:
     seconds: float
 
 
-def outlook(trees: Sequence[Tree], passes: int, student: Student, device: str) -> Outlook:
-    """Judge `passes` times through the trees of a data set."""
-    tokens = passes * sum(map(len, trees))
+def outlook(trees: Sequence[Tree], student: Student) -> Outlook:
+    """Judge going through the trees once; repetitions stand among them."""
+    tokens = sum(map(len, trees))
     work = _OPERATIONS_PER_WEIGHT * student.size.inner * tokens
     return Outlook(
-        lessons=passes * len(trees),
-        tasks=passes * sum(len(tree.branches) for tree in trees),
+        lessons=len(trees),
+        tasks=sum(len(tree.branches) for tree in trees),
         tokens=tokens,
         longest=max(map(len, trees)),
         saved=shares(trees),
         memory_bytes=max(_memory_bytes(student, tree) for tree in trees),
-        seconds=work / speed(device),
+        seconds=work / speed(student.device, student.precision),
     )
 
 
-def speed(device: str) -> float:
+def speed(device: str, precision: torch.dtype) -> float:
     """Multiplications and additions a second of a product of square matrices, the best of four."""
-    left = torch.rand(_SIDE, _SIDE, device=device)
+    left = torch.rand(_SIDE, _SIDE, device=device).to(precision)
     best = 0.0
     for _ in range(4):
         started_s = time.perf_counter()

@@ -44,8 +44,12 @@ class Size:
 class Student:
     """The model being taught: the base frozen as llama.cpp sees it (dequantised), the adapter free."""
 
-    def __init__(self, gguf: Path, lora: Lora, device: str) -> None:
+    def __init__(self, gguf: Path, lora: Lora, device: str, precision: torch.dtype = torch.float32) -> None:
+        """`precision` is that of the products; the adapter and what runs between the products stay float32."""
         base = AutoModelForCausalLM.from_pretrained(str(gguf.parent), gguf_file=gguf.name, dtype=torch.float32)
+        for module in base.model.modules():
+            if isinstance(module, nn.Linear):
+                module.to(precision)  # once, instead of at every lesson
         config = LoraConfig(
             r=lora.rank,
             lora_alpha=lora.alpha,
@@ -55,7 +59,8 @@ class Student:
         )
         self.lora = lora
         self.window = int(base.config.sliding_window or base.config.max_position_embeddings)
-        self._device = device
+        self.device = device
+        self.precision = precision
         torch.manual_seed(START_SEED)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers by a name that v6 drops
@@ -78,19 +83,26 @@ class Student:
 
     def loss(self, packed: Packed) -> Tensor:
         """Mean cross-entropy of the answers' tokens, in nats; the vocabulary is scored at those tokens alone."""
+        is_mixed = self.precision != torch.float32
+        with torch.autocast(torch.device(self.device).type, dtype=self.precision, enabled=is_mixed):
+            scores = self._scores(packed)
+        losses = nn.functional.cross_entropy(scores.float(), packed.labels.to(self.device), reduction="none")
+        return (losses * packed.weights.to(self.device)).sum()
+
+    def _scores(self, packed: Packed) -> Tensor:
+        """Of every word of the vocabulary (v) at the predicted tokens (k): (k, v)."""
         there = {
-            "full_attention": packed.full.to(self._device),
-            "sliding_attention": packed.sliding.to(self._device),
+            "full_attention": packed.full.to(self.device),
+            "sliding_attention": packed.sliding.to(self.device),
         }
         hidden = self._causal.model(
-            input_ids=packed.ids.to(self._device),
-            position_ids=packed.positions.to(self._device),
+            input_ids=packed.ids.to(self.device),
+            position_ids=packed.positions.to(self.device),
             attention_mask=there,
             use_cache=False,
         ).last_hidden_state
-        scores = self._causal.lm_head(hidden[0, packed.predicting.to(self._device)])
-        losses = nn.functional.cross_entropy(scores, packed.labels.to(self._device), reduction="none")
-        return (losses * packed.weights.to(self._device)).sum()
+        scores: Tensor = self._causal.lm_head(hidden[0, packed.predicting.to(self.device)])
+        return scores
 
     def train(self, *, is_training: bool = True) -> None:
         """Switch dropout on or off."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from streamlit.web import cli
 
 from core.errors import Misconfigured
 from core.settings import Settings, load_settings
+from ui.sign_in import write_secrets
 
 SCRIPT = Path(__file__).with_name("app.py")
 
@@ -41,7 +44,25 @@ def main() -> int:
     except Misconfigured as exc:
         sys.stderr.write(f"{exc.detail}\n")
         return 2
-    flags = [f"--{name}={value}" for name, value in options(settings).items()]
+    chosen = options(settings)
+    secrets_file: Path | None = None
+    try:
+        if settings.oidc_issuer:
+            secrets_file = write_secrets(settings)
+            chosen["secrets.files"] = str(secrets_file)
+        return _serve(chosen)
+    except Misconfigured as exc:
+        sys.stderr.write(f"{exc.detail}\n")
+        return 2
+    finally:
+        if secrets_file is not None:
+            secrets_file.unlink(missing_ok=True)
+
+
+def _serve(chosen: Mapping[str, str | int]) -> int:
+    # The address that the page sees is that of the other end of the connection, never one that a header tells.
+    os.environ["FORWARDED_ALLOW_IPS"] = ""
+    flags = [f"--{name}={value}" for name, value in chosen.items()]
     return int(cli.main(["run", str(SCRIPT), *flags], standalone_mode=False) or 0)
 
 

@@ -12,12 +12,14 @@ from ui.reply import ReplyState
 from ui.source import open_citation, open_passage
 from ui.talk import EXACT, Exchange
 from ui.wire import Found, Verdict
-from ui.words import count, failure, place, shortened, waiting
+from ui.words import copied, count, failure, place, shortened, waiting
 
 FENCE = "```"
 VERDICTS = ("down", "up")
-UNSURE = "Ответ может быть неточным: проверьте его по источнику."
-HAND_OVER = "Передайте вопрос специалисту: о похожем в документах сказано, но прямого ответа мы не нашли."
+UNSURE = "Ответ может быть неточным: нажмите на номер источника и сверьте ответ с документом."
+UNCHECKED = "Без документов: ответ модели не проверен."
+EMPTY = "Без документов: модель ничего не ответила. Спросите другими словами."
+HAND_OVER = "О похожем сказано в том, что нашлось ниже. Если ответа там нет, передайте вопрос специалисту."
 
 
 def show_running(exchange: Exchange) -> None:
@@ -43,16 +45,20 @@ def show_finished(client: Client, exchange: Exchange) -> None:
         quiet("Ответ остановлен.", key=f"stopped-{exchange.n}")
     if state.error is not None:
         notice("error", failure(state.error), key=f"reply-{exchange.n}")
-    if exchange.is_plain and state.text:
-        quiet("Без документов: ответ модели не проверен.", key=f"plain-{exchange.n}")
+    if exchange.is_plain and not state.stopped and state.error is None:
+        quiet(UNCHECKED if state.text.strip() else EMPTY, key=f"plain-{exchange.n}")
     if state.answer is not None:
-        if state.answer.escalate:
+        # What another document says is more than «may be inexact», and says what to do.
+        if state.answer.escalate and not state.answer.conflicts:
             quiet(HAND_OVER if state.answer.refused else UNSURE, key=f"trust-{exchange.n}")
         for citation in state.answer.citations:
             _show_citation(citation, key=f"{exchange.n}-{citation.n}")
+        for conflict in state.answer.conflicts:
+            notice("warning", conflict.notice, key=f"conflict-{exchange.n}-{conflict.citation.n}")
+            _show_citation(conflict.citation, key=f"{exchange.n}-{conflict.citation.n}")
     if state.passages:
         _show_passages(state.passages, n=exchange.n)
-    if state.answer is not None:
+    if state.answer is not None and state.text.strip():
         _show_actions(client, exchange)
 
 
@@ -126,7 +132,8 @@ def _show_passages(passages: tuple[Found, ...], *, n: int) -> None:
 def _show_actions(client: Client, exchange: Exchange) -> None:
     key = f"verdict-{exchange.n}"
     with st.container(key=f"actions-{exchange.n}", horizontal=True, vertical_alignment="center"):
-        copy_button(exchange.reply.state.text, key=f"copy-{exchange.n}")
+        state = exchange.reply.state
+        copy_button(copied(state.text, state.answer), key=f"copy-{exchange.n}")
         chosen = st.feedback("thumbs", key=key, default=exchange.thumb)
     if chosen != exchange.thumb and chosen is not None:
         with failures_shown(key):

@@ -13,19 +13,28 @@ from ui import documents, evaluations, questions
 from ui.client import Client
 from ui.look import FAVICON, NAME, notice, show_header
 from ui.russian import speak_russian
+from ui.visitor import Visitor, client_of, show_visitor, visitor
 
 logger = logging.getLogger(__name__)
 
 BROKEN = "На странице произошла ошибка. Обновите её (F5); если не поможет, сообщите администратору."
 
 
-@st.cache_resource(show_spinner=False)
-def _connect(url: str, key: str) -> Client:
-    return Client(url, key)
+VISITORS_MAX = 200
+VISIT_S = 3600
+
+
+# By visitor: their names and keys tell them apart, so none is handed what was made for another.
+@st.cache_resource(show_spinner=False, max_entries=VISITORS_MAX, ttl=VISIT_S)
+def _connect(url: str, known: Visitor) -> Client:
+    return client_of(known, url)
 
 
 def _show(settings: Settings) -> None:
-    client = _connect(settings.api_url, settings.ui_api_key.get_secret_value())
+    known = visitor(settings)
+    if known is None:
+        return
+    client = _connect(settings.api_url, known)
     documents_page = st.Page(
         partial(documents.show, client),
         title="Документы",
@@ -52,6 +61,7 @@ def _show(settings: Settings) -> None:
         }
     )
     chosen.run()
+    show_visitor(known)
     speak_russian()
 
 

@@ -50,17 +50,20 @@ DOWN = (
 )
 NO_PLAIN_MODEL = "Модель без документов сейчас недоступна. Выключите «Без документов» и задайте вопрос по ним."
 NOT_ADMITTED = "Страница не допущена к сервису. Администратору: задайте странице верный ключ в ZNAYKA_UI_API_KEY."
+SIGNED_OUT = "Вас не удалось узнать: время входа истекло или доступ закрыт. Обновите страницу и войдите снова."
 TOO_SLOW = "Сервис не ответил вовремя: он перегружен. Повторите через минуту."
 
 
 class Client:
     """One API, one key. Safe to share between threads; `ask` and `chat` run in the caller's event loop."""
 
-    def __init__(self, url: str, key: str) -> None:
+    def __init__(self, url: str, key: str, named: Sequence[tuple[str, str]] = ()) -> None:
+        """`named` are the headers with the person for whom a key that may do so asks."""
+        shown = [("Authorization", f"Bearer {key}")] if key else []
         # A company's proxy settings must not catch the calls to our own service.
         self._connection: dict[str, Any] = {
             "base_url": url,
-            "headers": {"Authorization": f"Bearer {key}"} if key else {},
+            "headers": [(name.encode(), value.encode()) for name, value in (*shown, *named)],
             "trust_env": False,
             "verify": ssl.create_default_context(),
         }
@@ -248,7 +251,7 @@ def problem(body: Any, *, status: int, retry_after: str | None) -> ClientError:
     if isinstance(inner, dict):
         fields = {"detail": inner.get("message"), "code": inner.get("code"), **fields}
     if status == HTTPStatus.UNAUTHORIZED:
-        fields = {**fields, "detail": NOT_ADMITTED}
+        fields = {**fields, "detail": SIGNED_OUT if fields.get("code") == "bad_token" else NOT_ADMITTED}
     detail = str(fields.get("detail") or f"Сервис отказал (код {status}). Повторите позже.")
     wait = retry_after or fields.get("retry_after_s")
     seconds = int(wait) if wait is not None and str(wait).isdigit() else None

@@ -35,6 +35,8 @@ def history(exchanges: Sequence[Exchange], *, is_plain: bool) -> tuple[Turn, ...
     turns = [
         Turn(exchange.question, answer.answer)
         for exchange in exchanges
-        if (answer := exchange.reply.state.answer) is not None and answer.answer and (is_plain or not exchange.is_plain)
+        if (answer := exchange.reply.state.answer) is not None
+        and answer.answer.strip()
+        and (is_plain or not exchange.is_plain)
     ]
     return tuple(turns[-HISTORY_TURNS:])

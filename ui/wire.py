@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from core.errors import ServiceError
-from core.types import Citation, Document, Interpretation, Problem, Timings
+from core.types import Citation, Conflict, Document, Interpretation, Problem, Timings
 
 T = TypeVar("T")
 
@@ -49,6 +49,7 @@ class Answered:
     confidence: float = 1.0
     escalate: bool = False
     interpretation: Interpretation | None = None
+    conflicts: tuple[Conflict, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

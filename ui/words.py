@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.types import Citation, Document, Progress, Status
-from ui.wire import ClientError, Found, FoundPlace, Queued
+from ui.wire import Answered, ClientError, Found, FoundPlace, Queued
 
 STATUS_WORDS = {
     Status.QUEUED: "Ждёт очереди",
@@ -93,6 +93,11 @@ def shortened(text: str, limit: int = 220) -> str:
     """One line of at most `limit` characters."""
     line = " ".join(text.split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def copied(text: str, answer: Answered | None) -> str:
+    """An answer with what contradicts it: pasted into a letter without that, it would look settled."""
+    return "\n\n".join([text, *(conflict.notice for conflict in answer.conflicts)]) if answer else text
 
 
 def waiting(queued: Queued) -> str:

@@ -12,17 +12,19 @@ from fastapi import APIRouter, Request, Response
 from fastapi.sse import format_sse_event
 from pydantic import BaseModel
 
-from api.dependencies import Parts, PartsDep, PrincipalDep
+from api.answers import AnswerOut, QueuedOut, SourcesOut, TokenOut
+from api.dependencies import Parts, PartsDep, PrincipalDep, WitnessDep
 from api.problems import problem_of
 from api.questions import QuestionEvent, answer_events, checked, whole_answer
 from api.streams import TurnStream
 from api.turns import Place, Turn
-from api.wire import AnswerOut, AskIn, FeedbackIn, InterpretationOut, PassageOut, QueuedOut, SourcesOut, TokenOut
+from api.wire import AskIn, FeedbackIn, InterpretationOut, PassageOut
 from core.errors import ServiceError
 from core.types import Principal
 from generation.chain import AnswerRequest
 from generation.events import Sources, Token
 from retrieval.store import feedback
+from retrieval.store.audit import Action
 from retrieval.store.feedback import Opinion
 
 log = logging.getLogger(__name__)
@@ -39,10 +41,11 @@ EVENTS = "`stream: true` answers events: queued, sources, token, done, error; se
     response_model=AnswerOut,
     responses={200: {"description": EVENTS, "content": {"text/event-stream": {}}}},
 )
-async def ask(asked: AskIn, request: Request, found: PartsDep, principal: PrincipalDep) -> AnswerOut | Response:
+async def ask(asked: AskIn, request: Request, found: PartsDep, witness: WitnessDep) -> AnswerOut | Response:
     """Answer from the documents this caller may read, naming the pages relied on."""
-    wanted = _request(asked, found, principal)
-    turn = found.turns.enter(principal.name)
+    wanted = _request(asked, found, witness.principal)
+    witness.note_question(Action.ASKED, wanted.question, asked.collection or "")
+    turn = found.turns.enter(witness.principal.name)
     if asked.stream:
         return TurnStream(_event_stream(found, wanted, turn), found.turns, turn)
     return AnswerOut.of((await whole_answer(found, wanted, turn, request)).answer)

@@ -17,8 +17,10 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from uuid_utils import uuid7
 
+from api.answers import ConflictOut
+from api.audit_log import Witness
 from api.departure import unless_gone
-from api.dependencies import Parts, PartsDep, PrincipalDep
+from api.dependencies import Parts, PartsDep, PrincipalDep, WitnessDep
 from api.problems import problem_of
 from api.questions import answer_events, checked, whole_answer
 from api.streams import TurnStream
@@ -26,10 +28,11 @@ from api.turns import Place, Turn
 from api.wire import CitationOut, Collection
 from core import types
 from core.errors import InvalidRequest, NotFound, ServiceError
-from core.types import Principal
+from core.types import Answer
 from generation.chain import AnswerRequest
 from generation.events import Done, Token
 from generation.language_model import model_errors
+from retrieval.store.audit import Action
 
 log = logging.getLogger(__name__)
 router = APIRouter(prefix="/v1", tags=["openai"])
@@ -87,34 +90,48 @@ def models(found: PartsDep, _principal: PrincipalDep) -> dict[str, Any]:
 
 
 @router.post("/chat/completions")
-async def complete(asked: ChatIn, request: Request, found: PartsDep, principal: PrincipalDep) -> Response:
+async def complete(asked: ChatIn, request: Request, found: PartsDep, witness: WitnessDep) -> Response:
     """Continue a talk, from documents or without them, as OpenAI's clients expect it."""
     if asked.model == FROM_DOCUMENTS:
-        return await _from_documents(asked, request, found, principal)
+        return await _from_documents(asked, request, found, witness)
     if asked.model == found.language_model.server.name:
-        return await _without_documents(asked, request, found, principal)
+        return await _without_documents(asked, request, found, witness)
     known = f"{FROM_DOCUMENTS} и {found.language_model.server.name}"
     raise NotFound("model_not_found", f"Модели «{asked.model}» нет. Есть {known}.")
 
 
-async def _from_documents(asked: ChatIn, request: Request, found: Parts, principal: Principal) -> Response:
+async def _from_documents(asked: ChatIn, request: Request, found: Parts, witness: Witness) -> Response:
     question, history = _talk(asked.messages)
     wanted = AnswerRequest(
         question=checked(question, found.settings),
-        principal=principal,
+        principal=witness.principal,
         collection=asked.collection,
         history=history,
         top_k=found.settings.top_k,
     )
-    turn = found.turns.enter(principal.name)
+    witness.note_question(Action.ASKED, wanted.question, asked.collection or "")
+    turn = found.turns.enter(witness.principal.name)
     if asked.stream:
         return TurnStream(_answer_chunks(found, wanted, turn), found.turns, turn)
     answer = (await whole_answer(found, wanted, turn, request)).answer
-    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": answer.answer}}
-    citations = [CitationOut.of(citation).model_dump() for citation in answer.citations]
-    counts = await found.language_model.count_tokens([question, answer.answer])
-    body = _envelope("chat.completion", FROM_DOCUMENTS, [choice]) | {"citations": citations, "usage": _usage(counts)}
+    content = answer.answer + _notices(answer)
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": content}}
+    counts = await found.language_model.count_tokens([question, content])
+    body = _envelope("chat.completion", FROM_DOCUMENTS, [choice]) | _grounds(answer) | {"usage": _usage(counts)}
     return JSONResponse(body)
+
+
+def _grounds(answer: Answer) -> dict[str, Any]:
+    """What an answer rests on and what contradicts it: our fields beside OpenAI's."""
+    return {
+        "citations": [CitationOut.of(citation).model_dump() for citation in answer.citations],
+        "conflicts": [ConflictOut.of(conflict).model_dump() for conflict in answer.conflicts],
+    }
+
+
+def _notices(answer: Answer) -> str:
+    """What contradicts the answer, as text: these clients show nothing else."""
+    return "".join(f"\n\n{conflict.notice}" for conflict in answer.conflicts)
 
 
 def _talk(messages: Sequence[ChatMessage]) -> tuple[str, tuple[types.Turn, ...]]:
@@ -138,8 +155,9 @@ async def _answer_chunks(found: Parts, asked: AnswerRequest, turn: Turn) -> Asyn
                 elif isinstance(event, Token):
                     yield _chunk(head, {"content": event.text})
                 elif isinstance(event, Done):
-                    citations = [CitationOut.of(citation).model_dump() for citation in event.answer.citations]
-                    yield _chunk(head | {"citations": citations}, {}, finish_reason="stop")
+                    if notices := _notices(event.answer):
+                        yield _chunk(head, {"content": notices})
+                    yield _chunk(head | _grounds(event.answer), {}, finish_reason="stop")
     except ServiceError as exc:
         yield _error(exc)
     except Exception:
@@ -149,7 +167,7 @@ async def _answer_chunks(found: Parts, asked: AnswerRequest, turn: Turn) -> Asyn
     yield b"data: [DONE]\n\n"
 
 
-async def _without_documents(asked: ChatIn, request: Request, found: Parts, principal: Principal) -> Response:
+async def _without_documents(asked: ChatIn, request: Request, found: Parts, witness: Witness) -> Response:
     text = "".join(message.text for message in asked.messages)
     limit = found.settings.question_max_chars * 5
     if len(text) > limit:
@@ -159,7 +177,8 @@ async def _without_documents(asked: ChatIn, request: Request, found: Parts, prin
         "messages": [{"role": message.role, "content": message.text} for message in asked.messages],
         "stream": asked.stream,
     } | {name: value for name in PASSED_ON if (value := getattr(asked, name)) is not None}
-    turn = found.turns.enter(principal.name)
+    witness.note_question(Action.TALKED, asked.messages[-1].text)
+    turn = found.turns.enter(witness.principal.name)
     if asked.stream:
         return TurnStream(_passed_chunks(found, body, turn), found.turns, turn)
 

@@ -12,16 +12,18 @@ import anyio
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
-from api.dependencies import Parts, PartsDep, PrincipalDep
+from api.audit_log import Witness
+from api.dependencies import Parts, PartsDep, PrincipalDep, WitnessDep
 from api.multipart import Part, read_parts, wait_for_chunks
 from api.wire import COLLECTION_MAX_CHARS, CollectionsOut, DocumentOut, DocumentsOut
 from core import faults
 from core.errors import InvalidRequest, ServiceError
 from core.faults import Point
-from core.types import Document, Principal, Status
+from core.types import Document, Status
 from ingest import media_type
 from ingest.files import Received
-from retrieval.store import documents
+from retrieval.store import audit, documents
+from retrieval.store.audit import Action, Event
 from retrieval.store.documents import Upload
 
 router = APIRouter(prefix="/v1", tags=["documents"])
@@ -50,18 +52,18 @@ UPLOAD_FORM = {
 
 
 @router.post("/documents", status_code=HTTPStatus.ACCEPTED, openapi_extra=UPLOAD_FORM)
-async def upload(request: Request, found: PartsDep, principal: PrincipalDep) -> list[DocumentOut]:
+async def upload(request: Request, found: PartsDep, witness: WitnessDep) -> list[DocumentOut]:
     """Take one or more files; they are read in the background. All of them are taken, or none."""
     body = wait_for_chunks(request.stream())
     content_type = request.headers.get("content-type", "")
-    added = await anyio.to_thread.run_sync(_receive, found, principal, body, content_type)
+    added = await anyio.to_thread.run_sync(_receive, found, witness, body, content_type)
     return [DocumentOut.of(document) for document in added]
 
 
-def _receive(found: Parts, principal: Principal, body: Iterator[bytes], content_type: str) -> list[Document]:
+def _receive(found: Parts, witness: Witness, body: Iterator[bytes], content_type: str) -> list[Document]:
     files: list[tuple[str, Received]] = []
     try:
-        return _take_in(found, principal, read_parts(body, content_type), files)
+        return _take_in(found, witness, read_parts(body, content_type), files)
     except BaseException:
         for _, file in files:
             with suppress(ServiceError, OSError):  # the sweep removes what cannot be removed now
@@ -70,7 +72,7 @@ def _receive(found: Parts, principal: Principal, body: Iterator[bytes], content_
 
 
 def _take_in(
-    found: Parts, principal: Principal, parts: Iterator[Part], files: list[tuple[str, Received]]
+    found: Parts, witness: Witness, parts: Iterator[Part], files: list[tuple[str, Received]]
 ) -> list[Document]:
     limits = found.settings
     form = {"collection": "default", "replace": "false"}
@@ -90,9 +92,17 @@ def _take_in(
         collection, is_replacement = _collection(form["collection"]), _flag(form["replace"])
         uploads = [_upload(name, file, collection, is_replacement) for name, file in files]
         with found.database.write() as conn:
-            added = [documents.add(conn, each, principal, now=found.wall_clock()) for each in uploads]
+            added = [documents.add(conn, each, witness.principal, now=found.wall_clock()) for each in uploads]
+            audit.write(conn, [_uploaded(witness, each, is_replacement=is_replacement) for each in added])
         faults.reach(Point.ROW_COMMITTED)
         return added
+
+
+def _uploaded(witness: Witness, document: Document, *, is_replacement: bool) -> Event:
+    detail = {"name": document.name, "collection": document.collection} | (
+        {"replace": "true"} if is_replacement else {}
+    )
+    return witness.event(Action.UPLOADED, document.id, **detail)
 
 
 def _field(part: Part, form: dict[str, str]) -> str:
@@ -157,10 +167,11 @@ def show(document_id: str, found: PartsDep, principal: PrincipalDep) -> Document
 
 
 @router.get("/documents/{document_id}/content", response_class=FileResponse)
-def content(document_id: str, found: PartsDep, principal: PrincipalDep) -> FileResponse:
+def content(document_id: str, found: PartsDep, witness: WitnessDep) -> FileResponse:
     """Give the original bytes back under the original name."""
     with found.database.read() as conn:
-        document = documents.get(conn, document_id, principal)
+        document = documents.get(conn, document_id, witness.principal)
+    witness.note(Action.OPENED, document.id, name=document.name)
     return FileResponse(
         found.files.path(document.sha256),
         media_type=document.media_type,
@@ -174,13 +185,14 @@ def content(document_id: str, found: PartsDep, principal: PrincipalDep) -> FileR
 
 
 @router.delete("/documents/{document_id}", status_code=HTTPStatus.NO_CONTENT)
-def delete(document_id: str, found: PartsDep, principal: PrincipalDep) -> Response:
+def delete(document_id: str, found: PartsDep, witness: WitnessDep) -> Response:
     """Delete a document; once this answers nothing of it is found, cited or downloadable."""
     with found.database.write() as conn:
-        sha256 = documents.get(conn, document_id, principal).sha256
-        documents.remove(conn, document_id, principal)
-
-    _remove_bytes(found, sha256)
+        document = documents.get(conn, document_id, witness.principal)
+        documents.remove(conn, document_id, witness.principal)
+        named = {"name": document.name, "collection": document.collection}
+        audit.write(conn, [witness.event(Action.DELETED, document.id, **named)])
+    _remove_bytes(found, document.sha256)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 

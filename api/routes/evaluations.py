@@ -17,20 +17,22 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 from uuid_utils import uuid7
 
-from api.dependencies import Parts, PartsDep, PrincipalDep
+from api.audit_log import Witness
+from api.dependencies import Parts, PartsDep, PrincipalDep, WitnessDep
 from api.evaluation_runs import PAGE, REPORT, Run, RunFigure, RunStatus
 from api.evaluations import Evaluations
 from api.multipart import Part, read_parts, wait_for_chunks
 from api.questions import checked
 from api.wire import COLLECTION_MAX_CHARS, ErrorOut, Out
-from core.errors import InvalidRequest, NotFound, TooLarge
+from core.errors import Forbidden, InvalidRequest, NotFound, TooLarge
 from core.settings import Settings
-from core.types import Principal
+from core.types import Principal, Reach
 from evaluation.opinions import Rated, pairs_csv
 from evaluation.pairs import Pair, read_pairs
 from evaluation.report import LOWER_IS_BETTER, MEASURE_TITLES
 from ingest.limits import Limits
 from retrieval.store import documents, feedback
+from retrieval.store.audit import Action
 
 router = APIRouter(prefix="/v1", tags=["evaluations"])
 
@@ -142,24 +144,26 @@ class _Sent:
 
 
 @router.post("/evaluations", status_code=HTTPStatus.ACCEPTED, openapi_extra=FORM)
-async def start(request: Request, found: PartsDep, principal: PrincipalDep) -> EvaluationOut:
+async def start(request: Request, found: PartsDep, witness: WitnessDep) -> EvaluationOut:
     """Take a file of questions with the answers expected and ask them in the background, people's questions first."""
     found.evaluations.require_free()
     body = wait_for_chunks(request.stream())
     content_type = request.headers.get("content-type", "")
     sent = await anyio.to_thread.run_sync(_receive, found, body, content_type)
-    pairs = await anyio.to_thread.run_sync(_pairs, found, principal, sent)
-    scope = frozenset({sent.collection}) if sent.collection else principal.collections
+    reach = await anyio.to_thread.run_sync(_reach, found, witness.principal, sent.collection)
+    pairs = await anyio.to_thread.run_sync(_pairs, found, sent)
     run = Run(
         id=str(uuid7()),
         name=sent.name,
         sha256=hashlib.sha256(sent.data).hexdigest(),
         collection=sent.collection,
-        scope=scope,
+        scope=reach.collections,
+        singles=reach.documents,
         total=len(pairs),
         created_at=datetime.now(UTC),
     )
-    await found.evaluations.start(run, sent.data, pairs, principal)
+    await found.evaluations.start(run, sent.data, pairs, witness.principal)
+    witness.note(Action.EVALUATED, run.id, name=run.name)
     return EvaluationOut.of(run, found.evaluations)
 
 
@@ -177,24 +181,27 @@ def show(evaluation_id: str, found: PartsDep, principal: PrincipalDep) -> Evalua
 
 
 @router.get("/evaluations/{evaluation_id}/report", response_class=FileResponse)
-def page(evaluation_id: str, found: PartsDep, principal: PrincipalDep) -> FileResponse:
+def page(evaluation_id: str, found: PartsDep, witness: WitnessDep) -> FileResponse:
     """Give the report as one HTML page that asks nothing of any other address."""
     # The page quotes documents and answers; it needs no scripts and may run none.
     policy = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-    return _file(found, principal, evaluation_id, PAGE, {"Content-Security-Policy": policy})
+    return _file(found, witness, evaluation_id, PAGE, {"Content-Security-Policy": policy})
 
 
 @router.get("/evaluations/{evaluation_id}/report.json", response_class=FileResponse)
-def data(evaluation_id: str, found: PartsDep, principal: PrincipalDep) -> FileResponse:
+def data(evaluation_id: str, found: PartsDep, witness: WitnessDep) -> FileResponse:
     """Give every question with its scores, as `znayka evaluate` writes it and compares with."""
-    return _file(found, principal, evaluation_id, REPORT, {})
+    return _file(found, witness, evaluation_id, REPORT, {})
 
 
 @router.delete("/evaluations/{evaluation_id}", status_code=HTTPStatus.NO_CONTENT)
-async def delete(evaluation_id: str, found: PartsDep, principal: PrincipalDep) -> Response:
+async def delete(evaluation_id: str, found: PartsDep, witness: WitnessDep) -> Response:
     """Stop a running evaluation, which stays in the list as stopped; remove one that is over, with its files."""
-    run = await anyio.to_thread.run_sync(found.evaluations.runs.get, evaluation_id, principal)
+    run = await anyio.to_thread.run_sync(found.evaluations.runs.get, evaluation_id, witness.principal)
+    if not run.is_editable_by(witness.principal):
+        raise Forbidden("role_too_low", "Эта проверка открыта вам только для чтения. Удалить её может редактор.")
     await found.evaluations.delete(run)
+    witness.note(Action.DELETED, run.id, name=run.name)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
@@ -221,9 +228,11 @@ def _names(found: Parts, principal: Principal, document_ids: Iterable[str]) -> I
                 continue
 
 
-def _file(found: Parts, principal: Principal, run_id: str, name: str, headers: dict[str, str]) -> FileResponse:
-    run = found.evaluations.runs.get(run_id, principal)
-    return FileResponse(found.evaluations.runs.file(run, name), headers={"X-Content-Type-Options": "nosniff"} | headers)
+def _file(found: Parts, witness: Witness, run_id: str, name: str, headers: dict[str, str]) -> FileResponse:
+    run = found.evaluations.runs.get(run_id, witness.principal)
+    path = found.evaluations.runs.file(run, name)
+    witness.note(Action.OPENED, run.id, name=name)
+    return FileResponse(path, headers={"X-Content-Type-Options": "nosniff"} | headers)
 
 
 def _receive(found: Parts, body: Iterable[bytes], content_type: str) -> _Sent:
@@ -257,10 +266,8 @@ def _bytes(part: Part, max_bytes: int) -> bytes:
     return bytes(data)
 
 
-def _pairs(found: Parts, principal: Principal, sent: _Sent) -> tuple[Pair, ...]:
+def _pairs(found: Parts, sent: _Sent) -> tuple[Pair, ...]:
     settings = found.settings
-    if sent.collection is not None:
-        _require_collection(found, principal, sent.collection)
     with found.evaluations.runs.aside() as folder:
         path = folder / f"pairs{Path(sent.name).suffix}"
         path.write_bytes(sent.data)
@@ -281,11 +288,13 @@ def _limits(settings: Settings) -> Limits:
     return replace(Limits.of(settings), archive_max_bytes=UNPACKED_TIMES * max_bytes, output_chars=max_bytes)
 
 
-def _require_collection(found: Parts, principal: Principal, collection: str) -> None:
+def _reach(found: Parts, principal: Principal, collection: str | None) -> Reach:
+    """What the questions are asked of; raise `NotFound` or `Forbidden` where the principal may not have that done."""
     with found.database.read() as conn:
-        if collection not in {one.name for one in documents.collections(conn, principal)}:
-            shown = collection[:COLLECTION_MAX_CHARS]
-            raise NotFound("collection_not_found", f"Коллекция «{shown}» не найдена или закрыта для вас.")
+        if collection is not None and collection not in {one.name for one in documents.collections(conn, principal)}:
+            raise documents.collection_not_found(collection[:COLLECTION_MAX_CHARS])
+        documents.require_edits(conn, principal, collection)
+        return documents.reach(conn, principal, collection)
 
 
 @contextmanager

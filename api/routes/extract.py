@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from starlette.concurrency import run_in_threadpool
 
 from api.departure import unless_gone
-from api.dependencies import Parts, PartsDep, PrincipalDep
+from api.dependencies import Parts, PartsDep, WitnessDep
 from api.questions import checked
 from api.turns import Turn
 from api.wire import CitationOut, Collection, Out, TimingsOut
@@ -20,6 +20,7 @@ from generation.extraction import Extraction, ExtractionRequest
 from generation.json_grammar import check_usable
 from generation.json_schema import SchemaLimits, resolve
 from retrieval.store import documents, passages
+from retrieval.store.audit import Action
 from retrieval.store.database import Database
 
 router = APIRouter(prefix="/v1", tags=["questions"])
@@ -74,10 +75,11 @@ class ExtractOut(Out):
 
 
 @router.post("/extract")
-async def extract(wanted: ExtractIn, request: Request, found: PartsDep, principal: PrincipalDep) -> ExtractOut:
+async def extract(wanted: ExtractIn, request: Request, found: PartsDep, witness: WitnessDep) -> ExtractOut:
     """Draw facts as JSON that is valid by `json_schema`, each with the words of a document that it rests on."""
-    asked = await run_in_threadpool(_request, wanted, found, principal)
-    turn = found.turns.enter(principal.name)
+    asked = await run_in_threadpool(_request, wanted, found, witness.principal)
+    witness.note_question(Action.EXTRACTED, asked.instruction, wanted.document_id or wanted.collection or "")
+    turn = found.turns.enter(witness.principal.name)
     try:
         return ExtractOut.of(await unless_gone(request, _extraction(found, asked, turn)))
     finally:

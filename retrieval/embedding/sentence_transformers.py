@@ -1,4 +1,4 @@
-"""The plain backend: any sentence-transformers model on torch. The only module that imports either."""
+"""The plain backend: sentence-transformers models on torch, cross-encoders too. The only module that imports either."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from sentence_transformers import SentenceTransformer
+from sentence_transformers import CrossEncoder, SentenceTransformer
 
 from core.errors import Misconfigured
 
@@ -103,6 +103,64 @@ def download(model: str, folder: Path) -> None:
             "embedding_model_missing",
             f"Модель эмбеддингов {model} не удалось получить: её нет ни на этой машине, ни на Hugging Face, либо он "
             "недоступен. Проверьте ZNAYKA_EMBEDDING_MODEL и сеть (зеркало: HF_ENDPOINT).",
+        ) from exc
+
+
+class TorchCrossEncoder:
+    """A cross-encoder with one output on `threads` cores (a setting of the whole process, as torch has it)."""
+
+    def __init__(self, folder: Path, *, max_tokens: int, threads: int) -> None:
+        """Raise `Misconfigured` when `folder` holds no such model; longer pairs are cut to `max_tokens`."""
+        torch.set_num_threads(threads)
+        self._model = _load_cross_encoder(folder)
+        self._model.max_seq_length = min(max_tokens, self._model.max_seq_length or max_tokens)
+        self._lock = threading.Lock()
+
+    def scores(self, question: str, texts: Sequence[str]) -> NDArray[np.float32]:
+        """How well each text answers, (n), as the model's head gives it."""
+        if not texts:
+            return np.empty(0, np.float32)
+        pairs = [(question, text) for text in texts]
+        with self._lock:
+            scores = self._model.predict(pairs, activation_fn=torch.nn.Identity(), show_progress_bar=False)
+        return np.asarray(scores, np.float32)
+
+
+def _load_cross_encoder(folder: Path) -> CrossEncoder:
+    try:
+        model: CrossEncoder = CrossEncoder(
+            str(folder),
+            device="cpu",
+            local_files_only=True,
+            trust_remote_code=False,
+            model_kwargs={"use_safetensors": True},
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, AttributeError) as exc:
+        raise Misconfigured(
+            "bad_reranker",
+            f"Модель переранжирования в папке {folder} не загружается: {exc}. Нужен кросс-энкодер "
+            "с весами safetensors и без собственного кода; пустое ZNAYKA_RERANKER отключает переранжирование.",
+        ) from exc
+    if model.num_labels != 1:
+        raise Misconfigured(
+            "bad_reranker",
+            f"Модель в папке {folder} даёт {model.num_labels} оценок вместо одной: это не модель переранжирования. "
+            "Укажите другую в ZNAYKA_RERANKER или оставьте его пустым.",
+        )
+    return model
+
+
+def download_cross_encoder(model: str, folder: Path) -> None:
+    """Fetch a cross-encoder from the hub (a mirror by HF_ENDPOINT) and write it into `folder`."""
+    try:
+        CrossEncoder(
+            model, device="cpu", trust_remote_code=False, model_kwargs={"use_safetensors": True}
+        ).save_pretrained(str(folder))
+    except (OSError, ValueError, RuntimeError) as exc:
+        raise Misconfigured(
+            "reranker_missing",
+            f"Модель переранжирования {model} не удалось получить: её нет ни на этой машине, ни на Hugging Face, либо "
+            "он недоступен. Проверьте ZNAYKA_RERANKER и сеть (зеркало: HF_ENDPOINT).",
         ) from exc
 
 

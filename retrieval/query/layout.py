@@ -20,11 +20,15 @@ def to_latin(text: str) -> str:
     return text.translate(_TO_LATIN)
 
 
-def readings(chunk: str) -> tuple[str, ...]:
+def readings(chunk: str, *, is_last: bool = False) -> tuple[str, ...]:
     """Return what a piece of Latin typing without spaces may be in Russian, the likeliest first.
 
-    A mark at its end is a letter («ltym;» is «день» and «ж»?) or a mark that both layouts were meant to give.
+    A mark at its end is a letter («rjnjhe.» is «которую»), the comma that the key gives, or, at the end of the query,
+    the mark that both layouts were meant to give.
     """
     body = chunk.rstrip(_ENDINGS)
     whole = to_russian(chunk)
-    return (whole,) if body == chunk else (to_russian(body) + chunk[len(body) :], whole)
+    if body == chunk:
+        return (whole,)
+    kept = to_russian(body) + chunk[len(body) :]
+    return (kept, whole) if is_last else (whole, kept)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-_LATIN = "ABEKMHOPCTYXaeopcyx"
-_CYRILLIC = "АВЕКМНОРСТУХаеорсух"
+_LATIN = "ABEKMHOPCTYXaeopcyxkmt"
+_CYRILLIC = "АВЕКМНОРСТУХаеорсухкмт"
 _TO_CYRILLIC = str.maketrans(_LATIN, _CYRILLIC)
 _TO_LATIN = str.maketrans(_CYRILLIC, _LATIN)
 # An abbreviation spelled sound by sound: «IT» and «ИТ», «gpk» and «ГПК».
@@ -33,6 +33,21 @@ def one_alphabet(word: str) -> str:
     """Return a mixed word in one alphabet, Cyrillic where both would do; unchanged where neither does."""
     cyrillic, latin = word.translate(_TO_CYRILLIC), word.translate(_TO_LATIN)
     return next((read for read in (cyrillic, latin) if not is_mixed(read)), word)
+
+
+def code_in_cyrillic(code: str) -> str:
+    """Write look-alikes in capitals with Cyrillic letters, so that two ways to type one code are equal."""
+    return code.translate(_TO_CYRILLIC)
+
+
+def code_by_sound(code: str) -> str:
+    """Spell the Latin letters of a code in Cyrillic, part by part: «112-OD» is «112-ОД», «571-P» is «571-П»."""
+    return "".join(_part_by_sound(part) for part in re.split(r"([-./])", code))
+
+
+def _part_by_sound(part: str) -> str:
+    read = part.translate(_TO_CYRILLIC) if is_mixed(part) else part
+    return "".join(_LETTER_OF.get(letter.lower(), letter) for letter in read).upper()
 
 
 def transliterated(word: str) -> str:

@@ -7,16 +7,19 @@ from array import array
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
+from retrieval.query.sound import in_russian_letters, sound_of
 from retrieval.stems import plain_text, stem_words
 
 Numbers = NDArray[np.int32]
 Counts = NDArray[np.int32]
+Hashes = NDArray[np.uint32]
 _BEGINNING = 2  # letters; one typo may be in them, or several after them
 _WORD = re.compile(r"[а-я]{2,}|[a-z]{2,}")
 _LETTERS = {letter: bit for bit, letter in enumerate("абвгдежзийклмнопрстуфхцчшщъыьэюяabcdefghijklmnopqrstuvwxyz")}
@@ -48,6 +51,8 @@ class Words:
         self.stems: dict[str, int] = {}
         self.stem_of = array("i")
         self.letters = array("Q")
+        self.sounds = array("I")
+        self.stem_sounds = array("I")
         self._beginning: defaultdict[str, array[int]] = defaultdict(_no_numbers)
         self._rest: defaultdict[str, array[int]] = defaultdict(_no_numbers)
 
@@ -57,8 +62,12 @@ class Words:
         new = [word for word in wanted if word not in self.numbers]
         for word, stem in zip(new, stem_words(new), strict=True):
             number = len(self.known)
-            self.stem_of.append(self.stems.setdefault(stem, len(self.stems)))
+            if stem not in self.stems:
+                self.stems[stem] = len(self.stems)
+                self.stem_sounds.append(_hashed(sound_of(stem)))
+            self.stem_of.append(self.stems[stem])
             self.letters.append(_letters(word))
+            self.sounds.append(_hashed(sound_of(word)))
             self.known.append(word)
             self.numbers[word] = number
             self._beginning[word[:_BEGINNING]].append(number)
@@ -81,6 +90,9 @@ class View:
 
     words: Words
     letters: NDArray[np.uint64]
+    sounds: Hashes
+    stem_sounds: Hashes
+    stem_of: Numbers
     documents: Counts
     of_stems: Counts
 
@@ -91,8 +103,31 @@ class View:
 
     def knows(self, word: str) -> bool:
         """Whether some document has the word, in this form or another."""
-        stem = self.words.stems.get(stem_words([word])[0], len(self.of_stems))
-        return stem < len(self.of_stems) and bool(self.of_stems[stem])
+        return bool(self.documents_with(word))
+
+    def documents_with(self, word: str) -> int:
+        """How often documents have the word, each of its forms counted by itself."""
+        stem = self._stem(word)
+        return int(self.of_stems[stem]) if stem < len(self.of_stems) else 0
+
+    def forms_of(self, word: str) -> list[str]:
+        """Return the forms of the word that documents have."""
+        return self._forms(self.stem_of == self._stem(word))
+
+    def sounding(self, word: str) -> list[str]:
+        """Return the words of the other alphabet that sound like this one, those spelt nearest first."""
+        is_other = _is_latin if _is_russian(word) else _is_russian
+        alike = self._forms(self.sounds == _hashed(sound_of(word)))
+        found = [other for other in alike if is_other(other) and sound_of(other) == sound_of(word)]
+        return _nearest_first(word, found)
+
+    def forms_sounding(self, word: str) -> list[str]:
+        """Return Russian words of which some form sounds like this word in Latin letters, those spelt nearest first."""
+        stem = sound_of(stem_words([in_russian_letters(word)])[0])
+        stems = np.flatnonzero(self.stem_sounds == _hashed(stem))
+        forms = self._forms(np.isin(self.stem_of, stems))
+        found = [form for form in forms if _is_russian(form) and sound_of(stem_words([form])[0]) == stem]
+        return _nearest_first(word, found)
 
     def count(self, word: str) -> int:
         """How many documents have exactly this form."""
@@ -114,18 +149,52 @@ class View:
         neighbours = [Neighbour(other, int(apart), self.count(other)) for other, apart, _ in found]
         return sorted(neighbours, key=lambda near: (near.distance, near.word[0] != word[0], -near.documents, near.word))
 
+    def _stem(self, word: str) -> int:
+        return self.words.stems.get(stem_words([word])[0], len(self.of_stems))
+
+    def _forms(self, are_wanted: NDArray[np.bool_]) -> list[str]:
+        rows = np.flatnonzero(are_wanted & (self.documents > 0))
+        return [self.words.known[row] for row in sorted(rows.tolist(), key=lambda row: -int(self.documents[row]))]
+
 
 def view_of(words: Words, documents: Iterable[Numbers]) -> View:
     """Return the view of a set of documents, each given by the numbers of its words."""
+    # Another thread may be adding words: what comes after this count is not of this view.
+    known = len(words.known)
     every = np.concatenate([np.zeros(0, np.int32), *documents])
-    counts = np.bincount(every, minlength=len(words.known)).astype(np.int32)
-    stem_of = np.array(words.stem_of, np.int32)
+    counts = np.bincount(every[every < known], minlength=known).astype(np.int32)
+    stem_of = np.array(words.stem_of, np.int32)[:known]
     of_stems = np.bincount(stem_of, weights=counts, minlength=len(words.stems)).astype(np.int32)
-    return View(words, np.array(words.letters, np.uint64), counts, of_stems)
+    return View(
+        words,
+        np.array(words.letters, np.uint64)[:known],
+        np.array(words.sounds, np.uint32)[:known],
+        np.array(words.stem_sounds, np.uint32),
+        stem_of,
+        counts,
+        of_stems,
+    )
 
 
 def _no_numbers() -> array[int]:
     return array("i")
+
+
+def _nearest_first(word: str, others: list[str]) -> list[str]:
+    spelled = in_russian_letters(word) if _is_latin(word) else word
+    return sorted(others, key=lambda other: OSA.distance(spelled, other))
+
+
+def _hashed(sound: str) -> int:
+    return crc32(sound.encode())
+
+
+def _is_russian(word: str) -> bool:
+    return "а" <= word[:1] <= "я"
+
+
+def _is_latin(word: str) -> bool:
+    return "a" <= word[:1] <= "z"
 
 
 def _letters(word: str) -> int:

@@ -7,17 +7,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from core.types import Interpretation
+from core.types import Interpretation, Reach
 from retrieval.query.letters import transliterated
-from retrieval.query.reference import Reference, holds, references, without_references
+from retrieval.query.places import is_in_heading, places
+from retrieval.query.reference import references, without_references
 from retrieval.query.repair import repair
-from retrieval.query.vocabulary import Allowed, Vocabulary
+from retrieval.query.vocabulary import Vocabulary
 from retrieval.stems import stem_text
-from retrieval.store import words
 from retrieval.store.words import Place
-
-READ_MAX = 2000  # passages with a reference's number that are looked at, and the best of them
-_SURE = 2  # from here the passage is the place; below it only mentions it
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +37,8 @@ class QueryReader:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
 
-    def read(self, query: str, allowed: Allowed, *, exact: bool = False) -> Reading:
-        """Mend a query by the words of the allowed collections (None: all); `exact` takes it as it stands."""
+    def read(self, query: str, allowed: Reach, *, exact: bool = False) -> Reading:
+        """Mend a query by the words of the documents within reach; `exact` takes it as it stands."""
         if exact:
             return Reading(query, Interpretation(query))
         found = repair(query, self._vocabulary.view(allowed))
@@ -59,22 +56,18 @@ def _notice(text: str, *, is_visible: bool, is_certain: bool) -> str:
     return f"Показаны результаты {'' if is_certain else 'и '}для «{text}»."
 
 
-def referred(conn: Connection, query: str, allowed: Allowed) -> dict[int, float]:
+def referred(conn: Connection, query: str, allowed: Reach) -> dict[int, float]:
     """Return the passages that references in `query` name, each with a strength; empty when it names none.
 
     Where a passage is the place itself, those that only mention it are left out. The words around a reference choose
     among documents that have the same place.
     """
     asked = references(query)
-    terms = [term for reference in asked for term in reference.terms]
-    if not terms:
-        return {}
-    ids = words.holding(conn, terms, limit=READ_MAX)
-    found = {place.id: (place, _strength(asked, place)) for place in words.places(conn, ids, allowed)}
-    strongest = max((strength for _, strength in found.values()), default=0)
-    floor = strongest if strongest >= _SURE else 1
     around = stem_text(without_references(query))
-    return {id_: strength + _share(around, place) for id_, (place, strength) in found.items() if strength >= floor}
+    return {
+        place.id: strength + is_in_heading(asked, place) / 2 + _share(around, place)
+        for place, strength in places(conn, asked, allowed).items()
+    }
 
 
 def lift(best: Mapping[int, float], named: Mapping[int, float], top_k: int) -> dict[int, float]:
@@ -84,11 +77,6 @@ def lift(best: Mapping[int, float], named: Mapping[int, float], top_k: int) -> d
     raised = {id_: ceiling + strength + (best.get(id_, floor) - floor) / spread for id_, strength in named.items()}
     ranked = sorted({**best, **raised}.items(), key=lambda item: -item[1])
     return dict(ranked[:top_k])
-
-
-def _strength(asked: Sequence[Reference], place: Place) -> int:
-    """The weakest of the references decides: «ч. 2 ст. 131» is in no other article."""
-    return min(holds(reference, section=place.section, text=place.text, document=place.document) for reference in asked)
 
 
 def _share(around: Sequence[str], place: Place) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from retrieval.query import letters
 from retrieval.stems import stem_text
 
 
@@ -35,6 +36,11 @@ class Reference:
     def terms(self) -> tuple[str, ...]:
         """What the keyword index holds of every passage with it; none for a date, which is written in many ways."""
         return () if self.kind is Kind.DATE else tuple(stem_text(self.number)[:1])
+
+    @property
+    def sounded(self) -> Reference:
+        """The same with Latin letters read by their sound, «112-OD» as «112-ОД»; itself where there are none."""
+        return Reference(self.kind, letters.code_by_sound(self.number))
 
 
 # How each kind is called in running text, in any case and abbreviated; small letters.
@@ -68,6 +74,11 @@ def _pattern(kind: Kind) -> re.Pattern[str]:
 
 _PATTERNS = {kind: _pattern(kind) for kind in _NAMES}
 _NUMBERED = re.compile(rf"{_SIGN}\s*({_CODE})(?![\w-])", re.IGNORECASE)
+# «приказ 112-ОД», without the sign: a paper, a number and nothing that makes it a year, a sum or a date.
+_PAPER = re.compile(
+    rf"(?<!\w)(?:приказ|распоряжени|постановлени|договор)\w*\s+({_CODE})(?![\w-])(?!\s*(?:г\b|год|руб|дн|час|%|\.\d))",
+    re.IGNORECASE,
+)
 
 
 def references(query: str) -> tuple[Reference, ...]:
@@ -102,7 +113,7 @@ def _found(query: str) -> Iterator[tuple[Reference, tuple[int, int]]]:
     for match in _DATE.finditer(query):
         taken.append(match.span())
         yield Reference(Kind.DATE, _date(match)), match.span()
-    for kind, pattern in (*_PATTERNS.items(), (Kind.NUMBER, _NUMBERED)):
+    for kind, pattern in (*_PATTERNS.items(), (Kind.NUMBER, _NUMBERED), (Kind.NUMBER, _PAPER)):
         for match in pattern.finditer(query):
             if not any(start < match.end() and match.start() < end for start, end in taken):
                 taken.append(match.span())
@@ -133,12 +144,12 @@ def _names_paper(reference: Reference, text: str) -> bool:
     if reference.kind is Kind.DATE:
         return any(_date(match) == reference.number for match in _DATE.finditer(text))
     if reference.kind is Kind.FORM:
-        return re.search(rf"(?<![\w-]){re.escape(reference.number)}(?![\w-])", text, re.IGNORECASE) is not None
+        form = letters.code_in_cyrillic(reference.number)
+        return re.search(rf"(?<![\w-]){re.escape(form)}(?![\w-])", letters.code_in_cyrillic(text.upper())) is not None
     # «№ 112» is also asked for «№ 112-ОД», the same order with its department.
-    return any(
-        match[1].upper() == reference.number or match[1].upper().startswith(f"{reference.number}-")
-        for match in _NUMBERED.finditer(text)
-    )
+    number = letters.code_in_cyrillic(reference.number)
+    found = (letters.code_in_cyrillic(match[1].upper()) for match in _NUMBERED.finditer(text))
+    return any(code == number or code.startswith(f"{number}-") for code in found)
 
 
 def _date(match: re.Match[str]) -> str:

@@ -7,22 +7,21 @@ and what stands in quotation marks.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from retrieval.query import layout, letters, russian
-from retrieval.query.lexicon import Neighbour, View
+from retrieval.query.lexicon import View
+from retrieval.query.translit import in_latin_letters, in_russian_letters
+from retrieval.query.typos import is_known, without_typos
 
 _QUOTED = re.compile(r'(«[^»]*»|"[^"]*"|“[^”]*”|„[^“”]*[“”])')
 _CHUNK = re.compile(r"\S+")
 _WORD = re.compile(r"[^\W_]+(?:[-./_][^\W_]+)*")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _CYRILLIC = re.compile(r"[а-яё]+", re.IGNORECASE)
-_PREPOSITIONS = ("в", "во", "на", "по", "о", "об", "от", "из", "за", "к", "до", "для", "при", "с", "у", "без")
-_SHORTEST, _SHORT = 4, 6  # letters: below the first nothing is mended, up to the second one typo
-_LONGEST = 32
-_RIVAL = 0.25  # of the best word's documents: a rival as near with as many makes the repair a guess
+_SHORTEST = 4  # letters of a word that shows by itself what layout was meant
+_SHARE = 0.6  # of a query's letters that make words in the other layout: then the rest was typed in it too
 _MENDED_MAX = 6  # words of one query: with more the query is not of this base
 
 
@@ -38,12 +37,6 @@ class Repair:
     is_certain: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class _Mended:
-    word: str
-    is_certain: bool
-
-
 def repair(query: str, view: View) -> Repair:
     """Mend what the base shows to be mistyped; the query itself where there is nothing to mend."""
     if view.is_empty:
@@ -51,10 +44,13 @@ def repair(query: str, view: View) -> Repair:
     typed = _outside_quotes(query, lambda part: _in_right_layout(part, view))
     spelled = _outside_quotes(typed, lambda part: _WORD.sub(lambda m: _in_one_alphabet(m.group(), view), part))
     certain: list[bool] = []
-    mended = _outside_quotes(spelled, lambda part: _without_typos(part, view, certain))
-    if len(certain) > _MENDED_MAX:
-        mended, certain = spelled, []
-    return Repair(mended, is_visible=mended != spelled or typed != query, is_certain=all(certain))
+    told = _outside_quotes(spelled, lambda part: in_russian_letters(part, view, certain))
+    named = _outside_quotes(told, lambda part: in_latin_letters(part, view, certain))
+    sure: list[bool] = []
+    mended = _outside_quotes(named, lambda part: without_typos(part, view, sure))
+    if len(sure) > _MENDED_MAX:
+        mended, sure = named, []
+    return Repair(mended, is_visible=mended != spelled or typed != query, is_certain=all(certain + sure))
 
 
 def _outside_quotes(text: str, mend: Callable[[str], str]) -> str:
@@ -63,48 +59,56 @@ def _outside_quotes(text: str, mend: Callable[[str], str]) -> str:
 
 
 def _in_right_layout(text: str, view: View) -> str:
-    """Read words typed in the other layout; a long one that makes sense takes the short ones around it along."""
+    """Read words typed in the other layout; long ones that make sense take the rest of the query along."""
     chunks = _CHUNK.findall(text)
-    readings = [_other_layout(chunk, view) for chunk in chunks]
+    readings = [_other_layout(chunk, view, is_last=chunk is chunks[-1]) for chunk in chunks]
     if not any(reading and len(reading) >= _SHORTEST for reading in readings):
         return text
     to_russian = any(reading and _CYRILLIC.search(reading) for reading in readings)
+    is_whole = to_russian and not _CYRILLIC.search(text) and _share_read(chunks, readings) >= _SHARE
     replaced = iter(
-        reading or (_short_in_russian(chunk) if to_russian else chunk)
+        reading or (_taken_along(chunk, view, is_whole=is_whole) if to_russian else chunk)
         for chunk, reading in zip(chunks, readings, strict=True)
     )
     return _CHUNK.sub(lambda _: next(replaced), text)
 
 
-def _other_layout(chunk: str, view: View) -> str | None:
+def _share_read(chunks: Sequence[str], readings: Sequence[str | None]) -> float:
+    letters_of = [sum(letter.isalpha() for letter in chunk) for chunk in chunks]
+    read = sum(count for count, reading in zip(letters_of, readings, strict=True) if reading)
+    return read / sum(letters_of)
+
+
+def _other_layout(chunk: str, view: View, *, is_last: bool) -> str | None:
     """Return the chunk in the other layout where only that makes a word; None where the typed one may be right."""
     if letters.is_latin(chunk):
         if any(view.knows(word.casefold()) for word in _LETTERS.findall(chunk)):
             return None
-        return next((reading for reading in layout.readings(chunk) if _is_russian(reading, view)), None)
-    word = chunk.strip(".,?!:;()")
-    if not _CYRILLIC.fullmatch(word) or len(word) < _SHORTEST or _is_known(word, view):
+        return next(
+            (reading for reading in layout.readings(chunk, is_last=is_last) if _is_russian(reading, view)), None
+        )
+    word = chunk.strip('.,?!:;()"')
+    if not _CYRILLIC.fullmatch(word) or len(word) < _SHORTEST or is_known(word, view):
         return None
     latin = layout.to_latin(word)
-    return latin if latin.isalpha() and view.count(latin.casefold()) else None
+    return chunk.replace(word, latin) if latin.isalpha() and view.count(latin.casefold()) else None
 
 
 def _is_russian(text: str, view: View) -> bool:
     words = _LETTERS.findall(text)
     core = text.strip('.,?!:;()"«»')
-    is_plain = bool(core) and all(_CYRILLIC.fullmatch(part) for part in core.split("-"))
-    return is_plain and bool(words) and all(len(word) >= 3 and _is_known(word, view) for word in words)
+    is_plain = bool(core) and all(_CYRILLIC.fullmatch(part) for part in re.split("[-—–]", core))
+    return is_plain and bool(words) and all(len(word) >= 3 and is_known(word, view) for word in words)
 
 
-def _short_in_russian(chunk: str) -> str:
+def _taken_along(chunk: str, view: View, *, is_whole: bool) -> str:
+    """A short word beside those that were read; where everything was typed in the layout, names and codes as well."""
     reading = layout.readings(chunk)[0]
-    is_short = letters.is_latin(chunk) and len(chunk.strip(".,?!:;")) < 3
+    bare = chunk.strip(".,?!:;")
+    if is_whole and not (bare.isalpha() and (bare.isupper() or view.knows(bare.casefold()))):
+        return reading
+    is_short = letters.is_latin(chunk) and len(bare) < 3
     return reading if is_short and russian.is_word(reading.strip(".,?!:;")) else chunk
-
-
-def _is_known(word: str, view: View) -> bool:
-    plain = word.casefold().replace("ё", "е")
-    return view.knows(plain) or russian.is_word(word)
 
 
 def _in_one_alphabet(word: str, view: View) -> str:
@@ -114,82 +118,3 @@ def _in_one_alphabet(word: str, view: View) -> str:
     if spelled and not view.count(word.casefold()) and view.count(spelled.casefold()):
         return spelled
     return word
-
-
-def _without_typos(text: str, view: View, certain: list[bool]) -> str:
-    """Mend words one by one, after joining those that a stray space split; notes for each whether it is sure."""
-    joined = _joined(text, view, certain)
-
-    def mend(match: re.Match[str]) -> str:
-        mended = _mended(match.group(), view) if _may_be_mended(match, view) else None
-        if mended is None:
-            return match.group()
-        # A name in the middle of a query may well be one that the base does not hold.
-        certain.append(mended.is_certain and not (match.start() and match.group().istitle()))
-        return _in_case_of(match.group(), mended.word)
-
-    return _WORD.sub(mend, joined)
-
-
-def _may_be_mended(match: re.Match[str], view: View) -> bool:
-    word = match.group()
-    is_plain = bool(_CYRILLIC.fullmatch(word)) and _SHORTEST <= len(word) <= _LONGEST
-    return is_plain and not _is_known(word, view)
-
-
-def _mended(word: str, view: View) -> _Mended | None:
-    plain = word.casefold().replace("ё", "е")
-    near = view.nearest(plain, 1)
-    split = next(_prepositions(plain, view), None) or (None if near else next(_halves(plain, view), None))
-    if split:
-        return _Mended(split, is_certain=True)
-    if not near and len(plain) > _SHORT:
-        near = view.nearest(plain, 2)
-    if not near or _is_other_form(plain, near[0].word):
-        return None
-    return _Mended(near[0].word, not _has_rival(near) and near[0].distance == 1)
-
-
-def _is_other_form(word: str, other: str) -> bool:
-    """Whether only the ending differs: a name that no dictionary has, in another case."""
-    return len(word) > _SHORT and word[: len(word) - 2] == other[: len(word) - 2]
-
-
-def _has_rival(near: list[Neighbour]) -> bool:
-    best = near[0]
-    others = (other for other in near[1:] if other.distance == best.distance and other.word[:4] != best.word[:4])
-    return any(other.documents >= _RIVAL * best.documents for other in others)
-
-
-def _prepositions(word: str, view: View) -> Iterator[str]:
-    for first in _PREPOSITIONS:
-        rest = word.removeprefix(first)
-        if rest != word and len(rest) >= _SHORTEST and view.count(rest):
-            yield f"{first} {rest}"
-
-
-def _halves(word: str, view: View) -> Iterator[str]:
-    for at in range(_SHORTEST, len(word) - _SHORTEST + 1):
-        if view.count(word[:at]) and view.count(word[at:]):
-            yield f"{word[:at]} {word[at:]}"
-
-
-def _joined(text: str, view: View, certain: list[bool]) -> str:
-    words = list(_WORD.finditer(text))
-    for first, second in pairwise(words):
-        if text[first.end() : second.start()] == " " and _belong_together(first.group(), second.group(), view):
-            certain.append(True)
-            return _joined(text[: first.end()] + text[second.start() :], view, certain)
-    return text
-
-
-def _belong_together(first: str, second: str, view: View) -> bool:
-    both = (first + second).casefold().replace("ё", "е")
-    is_plain = bool(_CYRILLIC.fullmatch(both)) and len(both) >= _SHORT
-    return is_plain and view.count(both) > 0 and not (_is_known(first, view) and _is_known(second, view))
-
-
-def _in_case_of(original: str, word: str) -> str:
-    if original.isupper():
-        return word.upper()
-    return word[:1].upper() + word[1:] if original[:1].isupper() else word

@@ -8,6 +8,8 @@ from typing import Any
 
 import pymorphy3
 
+_PROPER = ("Name", "Surn", "Patr", "Geox", "Orgn", "Trad")
+
 
 @dataclass(frozen=True, slots=True)
 class Form:
@@ -27,6 +29,13 @@ class Form:
 def is_word(word: str) -> bool:
     """Whether the dictionary has this form; «е» may stand for «ё»."""
     return bool(_analyzer().word_is_known(word.lower()))
+
+
+@lru_cache(maxsize=4096)
+def is_common(word: str) -> bool:
+    """Whether the dictionary has this form and no reading of it is a proper name: «комиссия», but not «Вера»."""
+    parses = _analyzer().parse(word.lower())
+    return is_word(word) and not any(grammeme in parse.tag for parse in parses for grammeme in _PROPER)
 
 
 @lru_cache(maxsize=4096)

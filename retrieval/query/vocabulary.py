@@ -8,14 +8,13 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 
 from core.errors import ServiceError
+from core.types import Reach
 from retrieval.query.lexicon import Numbers, View, Words, view_of, words_of
 from retrieval.store import vectors, words
 from retrieval.store.database import Database
 
 log = logging.getLogger(__name__)
-VIEWS_MAX = 32  # of one revision: one a set of collections that somebody may read
-
-Allowed = frozenset[str] | None
+VIEWS_MAX = 32  # of one revision: one for each reach that somebody has
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +23,7 @@ class Held:
 
     revision: int = -1
     documents: dict[str, tuple[str, Numbers]] = field(default_factory=dict)
-    views: dict[Allowed, View] = field(default_factory=dict)
+    views: dict[Reach, View] = field(default_factory=dict)
 
 
 class Vocabulary:
@@ -43,13 +42,13 @@ class Vocabulary:
         self._submitting = threading.Lock()
         self._reading: Future[None] | None = None
 
-    def view(self, allowed: Allowed) -> View:
-        """Return the words of these collections, None being all."""
+    def view(self, allowed: Reach) -> View:
+        """Return the words of the documents within reach, and of no other."""
         self.keep_up()
         held = self._held
         view = held.views.get(allowed)
         if view is None:
-            of = (numbers for name, numbers in held.documents.values() if allowed is None or name in allowed)
+            of = (numbers for id_, (name, numbers) in held.documents.items() if _is_within(allowed, id_, name))
             view = view_of(self._words, of)
             if len(held.views) < VIEWS_MAX:
                 held.views[allowed] = view
@@ -89,3 +88,7 @@ class Vocabulary:
                 found = set().union(*(words_of(part) for part in words.texts_of(conn, id_)))
                 documents[id_] = (now[id_], self._words.number(found))
             self._held = Held(revision, documents)
+
+
+def _is_within(allowed: Reach, document_id: str, collection: str) -> bool:
+    return allowed.collections is None or collection in allowed.collections or document_id in allowed.documents

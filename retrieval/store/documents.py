@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, select, true, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, true, update
 from uuid_utils import uuid7
 
-from core.errors import NotFound
-from core.types import Document, Principal, Problem, Progress, Status
+from core.errors import Forbidden, NotFound
+from core.types import Document, Principal, Problem, Progress, Reach, Status
 from retrieval.store import removal
 from retrieval.store.schema import documents
 
@@ -58,8 +59,9 @@ def add(conn: Connection, upload: Upload, principal: Principal, *, now: float) -
     """Record an upload as a queued document, or answer the one with the same bytes in the same collection.
 
     One that had failed is queued again: what it lacked (OCR, say) may be there now.
+    Raises `NotFound` for a collection that the principal may not read, `Forbidden` for one that they may only read.
     """
-    require_collection(principal, upload.collection)
+    require_edits(conn, principal, upload.collection)
     row = conn.execute(
         select(documents).where(documents.c.collection == upload.collection, documents.c.sha256 == upload.sha256)
     ).one_or_none()
@@ -96,7 +98,7 @@ def _add_known(conn: Connection, row: Row[tuple[object, ...]], upload: Upload, *
         if row.status not in ANSWERING:
             conn.execute(update(documents).where(documents.c.id == row.id).values(is_replacement=True))
             rivals = and_(rivals, documents.c.status.not_in(ANSWERING))
-        removal.remove_documents(conn, rivals)
+        removal.remove_documents(conn, rivals, heir=row.id)
     return _document(conn.execute(select(documents).where(documents.c.id == row.id)).one())
 
 
@@ -125,8 +127,14 @@ def listing(conn: Connection, query: Query, principal: Principal, *, limit: int,
 
 
 def remove(conn: Connection, document_id: str, principal: Principal) -> None:
-    """Delete a document and all that was made of it, whatever its state; raise `NotFound` if there is none."""
+    """Delete a document and all that was made of it, whatever its state.
+
+    Raises `NotFound` if there is none that the principal may read, `Forbidden` for one that they may only read.
+    """
     get(conn, document_id, principal)
+    mine = select(documents.c.id).where(documents.c.id == document_id, within(_edits(principal)))
+    if conn.execute(mine).first() is None:
+        raise Forbidden("role_too_low", "Этот документ открыт вам только для чтения. Удалить его может редактор.")
     removal.remove_documents(conn, documents.c.id == document_id)
 
 
@@ -164,15 +172,58 @@ def count_by_status(conn: Connection) -> dict[str, int]:
 
 def readable(principal: Principal) -> ColumnElement[bool]:
     """The one condition that decides whether a principal may see a document's row."""
-    if principal.collections is None:
+    return within(principal.reads)
+
+
+def within(reach: Reach) -> ColumnElement[bool]:
+    """The condition that a document's row is within reach."""
+    if reach.collections is None:
         return true()
-    return documents.c.collection.in_(sorted(principal.collections))
+    collections = documents.c.collection.in_(sorted(reach.collections))
+    return or_(collections, _is_one_of(reach.documents)) if reach.documents else collections
 
 
-def require_collection(principal: Principal, collection: str) -> None:
-    """Raise `NotFound` when the principal may not use the collection."""
-    if principal.collections is not None and collection not in principal.collections:
-        raise NotFound("collection_not_found", f"Коллекция «{collection}» не найдена или закрыта для вас.")
+def reach(conn: Connection, principal: Principal, collection: str | None) -> Reach:
+    """Return what of `collection` (None: of the whole base) the principal may read.
+
+    Raises `NotFound` for a collection of which they may read nothing.
+    """
+    reads = principal.reads
+    if collection is None:
+        return reads
+    if reads.collections is None or collection in reads.collections:
+        return Reach(frozenset({collection}))
+    ids = conn.execute(select(documents.c.id).where(documents.c.collection == collection, _is_one_of(reads.documents)))
+    if singles := frozenset(ids.scalars()):
+        return Reach(frozenset(), singles)
+    raise collection_not_found(collection)
+
+
+def require_edits(conn: Connection, principal: Principal, collection: str | None) -> None:
+    """Raise `NotFound` or `Forbidden` when the principal may not change the collection (None: all that they read)."""
+    edits = _edits(principal)
+    if principal.edits is None and collection is None:
+        return
+    if collection is not None and (edits.collections is None or collection in edits.collections):
+        return
+    reach(conn, principal, collection)
+    place = "Часть документов открыта" if collection is None else f"Коллекция «{collection}» открыта"
+    raise Forbidden("role_too_low", f"{place} вам только для чтения. Это может редактор: попросите администратора.")
+
+
+def _edits(principal: Principal) -> Reach:
+    return principal.reads if principal.edits is None else principal.edits
+
+
+def _is_one_of(ids: frozenset[str]) -> ColumnElement[bool]:
+    # One parameter, however many: a person may have been given thousands of single documents.
+    given = func.json_each(json.dumps(sorted(ids))).table_valued("value")
+    return documents.c.id.in_(select(given.c.value))
+
+
+def collection_not_found(collection: str) -> NotFound:
+    """The same answer for a collection that does not exist and for one of somebody else."""
+    return NotFound("collection_not_found", f"Коллекция «{collection}» не найдена или закрыта для вас.")
 
 
 def not_found() -> NotFound:

@@ -43,9 +43,9 @@ def add(conn: Connection, opinion: Opinion, principal: Principal, *, now: float)
 
 
 def listing(conn: Connection, principal: Principal, *, limit: int) -> tuple[Opinion, ...]:
-    """The latest opinions first: everybody's for one who may read all, their own for the others."""
+    """The latest opinions first: everybody's for one who may change everything, their own for the others."""
     wanted = select(feedback).order_by(feedback.c.id.desc()).limit(limit)
-    if principal.collections is not None:
+    if principal.collections is not None or principal.edits is not None:
         wanted = wanted.where(feedback.c.principal == principal.name)
     return tuple(
         Opinion(row.verdict, row.question, row.answer, row.comment, tuple(json.loads(row.document_ids)))

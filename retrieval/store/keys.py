@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, insert, or_, select, update
 from uuid_utils import uuid7
 
 from core.errors import InvalidRequest, NotFound
-from core.types import Principal
+from core.types import Principal, Role
+from retrieval.store import grants
+from retrieval.store.grants import ObjectKind, Opening, Subject, SubjectKind
+from retrieval.store.people import USER_PREFIX
 from retrieval.store.schema import api_keys
 
 SECRET_BYTES = 32
@@ -20,60 +22,130 @@ SECRET_PREFIX = "znk_"
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """What a key is good for. `expires_at` None is never; `speaks_for_users` lets it name the person it asks for."""
+
+    role: Role = Role.EDITOR
+    expires_at: float | None = None
+    speaks_for_users: bool = False
+
+
+EDITOR = Terms()
+
+
+@dataclass(frozen=True, slots=True)
 class Key:
-    """A key without its secret; `collections` None opens all of them."""
+    """A key without its secret, with all that is opened to it."""
 
     id: str
     name: str
-    collections: frozenset[str] | None
+    openings: tuple[Opening, ...]
     created_at: float
     revoked_at: float | None
+    expires_at: float | None = None
+    speaks_for_users: bool = False
 
 
-def create(conn: Connection, name: str, collections: Iterable[str] | None, *, now: float) -> str:
-    """Make a key and return its secret, which cannot be shown again."""
+def create(conn: Connection, name: str, collections: Iterable[str] | None, *, now: float, terms: Terms = EDITOR) -> str:
+    """Make a key and return its secret, which cannot be shown again; `collections` None opens all of them."""
     secret = SECRET_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
-    add(conn, name, secret, collections, now=now)
+    _insert(conn, name, secret, terms, now=now)
+    _open(conn, secret, collections, terms.role, now=now)
     return secret
 
 
-def add(conn: Connection, name: str, secret: str, collections: Iterable[str] | None, *, now: float) -> None:
-    """Record a key whose secret was made elsewhere; the same secret twice is one key.
+def add(
+    conn: Connection,
+    name: str,
+    secret: str,
+    collections: Iterable[str] | None,
+    *,
+    now: float,
+    terms: Terms = EDITOR,
+) -> bool:
+    """Record a key whose secret was made elsewhere; False, and nothing changed, when that secret is known.
 
     Raises `InvalidRequest` for a secret of fewer than 32 characters.
     """
     if len(secret) < SECRET_BYTES:
         raise InvalidRequest("weak_key", f"Ключ слишком короткий: нужно не меньше {SECRET_BYTES} знаков.")
     if conn.execute(select(api_keys.c.id).where(api_keys.c.sha256 == _hash(secret))).first() is not None:
-        return
+        return False
+    _insert(conn, name, secret, terms, now=now)
+    _open(conn, secret, collections, terms.role, now=now)
+    return True
+
+
+def _insert(conn: Connection, name: str, secret: str, terms: Terms, *, now: float) -> None:
+    if not name.strip() or name.startswith(USER_PREFIX):
+        raise InvalidRequest("bad_name", f"Имя ключа не может быть пустым или начинаться с «{USER_PREFIX}».")
+    if terms.expires_at is not None and terms.expires_at <= now:
+        raise InvalidRequest("bad_expiry", "Срок ключа уже прошёл. Укажите день в будущем.")
     conn.execute(
         insert(api_keys).values(
             id=str(uuid7()),
             name=name,
             sha256=_hash(secret),
-            collections=None if collections is None else json.dumps(sorted(collections), ensure_ascii=False),
             created_at=now,
+            expires_at=terms.expires_at,
+            speaks_for_users=terms.speaks_for_users,
         )
     )
 
 
-def resolve(conn: Connection, secret: str) -> Principal | None:
-    """Return who shows this secret; None when it is unknown or revoked."""
-    row = conn.execute(
-        select(api_keys).where(api_keys.c.sha256 == _hash(secret), api_keys.c.revoked_at.is_(None))
-    ).one_or_none()
-    return None if row is None else Principal(row.name, _collections(row.collections))
+def _open(conn: Connection, secret: str, collections: Iterable[str] | None, role: Role, *, now: float) -> None:
+    key_id: str = conn.execute(select(api_keys.c.id).where(api_keys.c.sha256 == _hash(secret))).scalar_one()
+    everything = [Opening(ObjectKind.EVERYTHING, "", role)]
+    named = [Opening(ObjectKind.COLLECTION, name, role) for name in sorted(set(collections or ()))]
+    for opening in everything if collections is None else named:
+        grants.give(conn, Subject(SubjectKind.KEY, key_id), opening, now=now)
+
+
+def resolve(conn: Connection, secret: str, *, now: float) -> Principal | None:
+    """Return who shows this secret; None when it is unknown, revoked or past its time."""
+    row = conn.execute(select(api_keys).where(api_keys.c.sha256 == _hash(secret), _in_force(now))).one_or_none()
+    return None if row is None else grants.principal(conn, row.name, [Subject(SubjectKind.KEY, row.id)])
+
+
+def speaks_for_users(conn: Connection, secret: str) -> bool:
+    """Say whether a key may name the person it asks for."""
+    flag = select(api_keys.c.speaks_for_users).where(api_keys.c.sha256 == _hash(secret))
+    return bool(conn.execute(flag).scalar_one_or_none())
+
+
+def ended_name(conn: Connection, secret: str) -> str | None:
+    """Return the name of a key that was valid once, for the log of refusals; None for what never was a key."""
+    return conn.execute(select(api_keys.c.name).where(api_keys.c.sha256 == _hash(secret))).scalar_one_or_none()
 
 
 def exist(conn: Connection) -> bool:
-    """Say whether any key is in force."""
+    """Say whether any key was made and not revoked. One past its time counts: its end must not open the service."""
     return conn.execute(select(api_keys.c.id).where(api_keys.c.revoked_at.is_(None)).limit(1)).first() is not None
 
 
 def listing(conn: Connection) -> list[Key]:
     """Return every key ever made, oldest first."""
-    rows = conn.execute(select(api_keys).order_by(api_keys.c.created_at, api_keys.c.id))
-    return [Key(r.id, r.name, _collections(r.collections), r.created_at, r.revoked_at) for r in rows]
+    rows = conn.execute(select(api_keys).order_by(api_keys.c.created_at, api_keys.c.id)).all()
+    return [
+        Key(
+            row.id,
+            row.name,
+            tuple(grants.openings(conn, [Subject(SubjectKind.KEY, row.id)])),
+            row.created_at,
+            row.revoked_at,
+            row.expires_at,
+            row.speaks_for_users,
+        )
+        for row in rows
+    ]
+
+
+def subject(conn: Connection, key_id: str) -> Subject:
+    """Return a key that is not revoked; raise `NotFound` when there is none with this id."""
+    found = select(api_keys.c.id).where(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
+    if conn.execute(found).first() is None:
+        raise _not_found()
+    return Subject(SubjectKind.KEY, key_id)
 
 
 def revoke(conn: Connection, key_id: str, *, now: float) -> None:
@@ -82,12 +154,16 @@ def revoke(conn: Connection, key_id: str, *, now: float) -> None:
         update(api_keys).where(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None)).values(revoked_at=now)
     )
     if ended.rowcount == 0:
-        raise NotFound("key_not_found", "Действующего ключа с таким номером нет. Список: znayka keys list.")
+        raise _not_found()
+
+
+def _not_found() -> NotFound:
+    return NotFound("key_not_found", "Действующего ключа с таким номером нет. Список: znayka keys list.")
+
+
+def _in_force(now: float) -> ColumnElement[bool]:
+    return api_keys.c.revoked_at.is_(None) & or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now)
 
 
 def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def _collections(stored: str | None) -> frozenset[str] | None:
-    return None if stored is None else frozenset(json.loads(stored))

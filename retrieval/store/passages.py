@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, and_, bindparam, insert, select, text, update
+from sqlalchemy import Connection, Row, and_, bindparam, func, insert, select, text, update
 
 from core.types import Passage, Principal, Problem, Status
-from retrieval.store import jobs, removal
+from retrieval.store import jobs, removal, sentences
 from retrieval.store.documents import not_found, readable
 from retrieval.store.schema import documents, pages, passages
 
@@ -77,6 +77,16 @@ class Ingested:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a passage begins: character `start` of the document's page `page_position`; `position` counts passages."""
+
+    document_id: str
+    page_position: int
+    position: int
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
 class StoredPage:
     """One page's text; `position` counts from 0 over the document."""
 
@@ -97,6 +107,7 @@ def commit(conn: Connection, ingested: Ingested, owner: str, *, now: float) -> b
     document_id = ingested.document_id
     _insert_pages(conn, ingested)
     _insert_passages(conn, ingested)
+    sentences.inherit(conn, document_id)  # before the older edition goes
     conn.execute(
         update(documents)
         .where(documents.c.id == document_id)
@@ -164,7 +175,7 @@ def _supersede(conn: Connection, document_id: str) -> None:
             documents.c.id != row.id,
             documents.c.created_at <= row.created_at,
         )
-        removal.remove_documents(conn, older)
+        removal.remove_documents(conn, older, heir=document_id)
 
 
 def known_vectors(conn: Connection, keys: Sequence[str]) -> dict[str, Vector]:
@@ -203,6 +214,24 @@ def _shown(row: Row[tuple[object, ...]], score: float = 0.0) -> Passage:
     )
 
 
+def places(conn: Connection, ids: Sequence[int]) -> dict[int, Place]:
+    """Return where those passages stand that exist, by id."""
+    found: dict[int, Place] = {}
+    for part in _parts(ids):
+        columns = (passages.c.document_id, passages.c.page_position, passages.c.position, passages.c.start_char)
+        rows = conn.execute(select(passages.c.id, *columns).where(passages.c.id.in_(part)))
+        found.update((row[0], Place(*row[1:])) for row in rows)
+    return found
+
+
+def stretch(conn: Connection, place: Place, end: int) -> str | None:
+    """Return the page's text from a place up to character `end`; None when the document is gone."""
+    text_there = func.substr(pages.c.text, place.start + 1, end - place.start)
+    is_page = and_(pages.c.document_id == place.document_id, pages.c.position == place.page_position)
+    found: str | None = conn.execute(select(text_there).where(is_page)).scalar()
+    return found
+
+
 def of_document(conn: Connection, document_id: str, principal: Principal) -> list[Passage]:
     """Return every passage of a document, in order; none when it is unknown, unread, or somebody else's."""
     rows = conn.execute(
@@ -212,6 +241,14 @@ def of_document(conn: Connection, document_id: str, principal: Principal) -> lis
         .order_by(passages.c.position)
     )
     return [_shown(row) for row in rows]
+
+
+def ids_of(conn: Connection, document_ids: Iterable[str]) -> NDArray[np.int64]:
+    """Return the ids of all passages of these documents, ascending."""
+    found: list[int] = []
+    for part in _parts(sorted(document_ids)):
+        found += conn.execute(select(passages.c.id).where(passages.c.document_id.in_(part))).scalars()
+    return np.array(sorted(found), np.int64)
 
 
 def page(conn: Connection, document_id: str, page_number: int, principal: Principal) -> StoredPage:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, text, update
 
+from retrieval.store import grants
 from retrieval.store.schema import documents, index_state, passages, removals
 
 
-def remove_documents(conn: Connection, which: ColumnElement[bool]) -> None:
-    """Delete the documents that `which` selects, in the caller's transaction."""
+def remove_documents(conn: Connection, which: ColumnElement[bool], *, heir: str | None = None) -> None:
+    """Delete the documents that `which` selects, in the caller's transaction.
+
+    Those to whom one of them was open singly may read `heir`, the document that takes their place.
+    """
     ids = select(documents.c.id).where(which)
+    if heir is not None:
+        grants.inherit(conn, heir, list(conn.execute(ids).scalars()))
+    grants.forget_documents(conn, which)
     gone = select(passages.c.id).where(passages.c.document_id.in_(ids))
     if conn.execute(gone.limit(1)).first() is not None:
         revision = next_revision(conn)

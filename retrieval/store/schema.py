@@ -1,6 +1,7 @@
 """Tables as SQLAlchemy sees them. `migrations/` creates them; a test compares the two.
 
-Times are seconds since the epoch. Vectors are float32, little-endian, normalised.
+Times are seconds since the epoch. Vectors are float32, little-endian, normalised; those of
+sentences are bytes (`retrieval.sentence_vectors`).
 """
 
 from __future__ import annotations
@@ -87,6 +88,15 @@ passages = Table(
     sqlite_autoincrement=True,
 )
 
+# Apart from the passages, so that whoever reads their texts does not read these. A row without bytes is a passage
+# without sentences worth comparing; no row, one whose sentences were not embedded yet.
+passage_sentences = Table(
+    "passage_sentences",
+    metadata,
+    Column("passage_id", RowId, ForeignKey("passages.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("vectors", LargeBinary, nullable=False),
+)
+
 removals = Table(
     "removals",
     metadata,
@@ -114,9 +124,66 @@ api_keys = Table(
     Column("id", Text, primary_key=True),
     Column("name", Text, nullable=False),
     Column("sha256", Text, nullable=False, unique=True),
-    Column("collections", Text),
     Column("created_at", Double, nullable=False),
     Column("revoked_at", Double),
+    Column("expires_at", Double),
+    Column("speaks_for_users", Boolean, nullable=False, server_default="0"),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("created_at", Double, nullable=False),
+    Column("blocked_at", Double),
+)
+
+groups = Table(
+    "groups",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("created_at", Double, nullable=False),
+)
+
+memberships = Table(
+    "memberships",
+    metadata,
+    Column("user_id", Text, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("group_id", Text, ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True),
+    Index("ix_memberships_group_id", "group_id"),
+)
+
+# `subject_id` is of a user, a group or a key, by `subject_kind`; `object` names a collection or a document by
+# `object_kind`, and is empty where that is `everything`.
+grants = Table(
+    "grants",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("subject_kind", Text, nullable=False),
+    Column("subject_id", Text, nullable=False),
+    Column("object_kind", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    UniqueConstraint("subject_kind", "subject_id", "object_kind", "object", name="uq_grants_subject_object"),
+    Index("ix_grants_object", "object_kind", "object"),
+)
+
+# Triggers refuse every change of a row and every removal: what is written here stays.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("at", Double, nullable=False),
+    Column("principal", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("object", Text, nullable=False, server_default=""),
+    Column("detail", Text, nullable=False, server_default=""),
+    Column("address", Text, nullable=False, server_default=""),
+    Index("ix_audit_at", "at"),
+    sqlite_autoincrement=True,
 )
 
 feedback = Table(

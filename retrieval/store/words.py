@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, select, text
 
+from core.types import Reach
+from retrieval.store.documents import within
 from retrieval.store.schema import documents, passages
 
-_HOLDING = "SELECT rowid FROM passage_stems WHERE passage_stems MATCH :query LIMIT :limit"
+_HOLDING = "SELECT rowid FROM passage_stems WHERE passage_stems MATCH :query"
 _DOCUMENTS = "SELECT id, collection FROM documents WHERE passages > 0"
 _PART = 500  # ids in one statement; SQLite's oldest limit of bound parameters is 999
 
@@ -37,21 +39,25 @@ def texts_of(conn: Connection, document_id: str) -> Iterator[str]:
         yield f"{row.section or ''} {row.text}"
 
 
-def holding(conn: Connection, terms: Iterable[str], *, limit: int) -> list[int]:
-    """Return the ids of up to `limit` passages that hold all of the terms, whoever may read them."""
+def holding(conn: Connection, terms: Iterable[str], allowed: Reach, *, limit: int) -> list[int]:
+    """Return the ids of up to `limit` passages within reach that hold all of the terms."""
     query = " AND ".join('"' + term.replace('"', '""') + '"' for term in dict.fromkeys(terms))
-    return list(conn.execute(text(_HOLDING), {"query": query, "limit": limit}).scalars()) if query else []
+    if not query:
+        return []
+    matching = text(_HOLDING).bindparams(query=query).columns(passages.c.id)
+    wanted = select(passages.c.id).where(passages.c.id.in_(matching)).limit(limit)
+    if allowed.collections is not None:
+        wanted = wanted.join(documents).where(within(allowed))
+    return list(conn.execute(wanted).scalars())
 
 
-def places(conn: Connection, ids: Sequence[int], allowed: frozenset[str] | None) -> list[Place]:
-    """Return those passages that exist in the allowed collections; None allows all."""
+def places(conn: Connection, ids: Sequence[int], allowed: Reach) -> list[Place]:
+    """Return those passages that exist within reach."""
     wanted = (
         select(passages.c.id, documents.c.name, passages.c.section, passages.c.text)
         .join(documents)
-        .where(passages.c.id.in_(bindparam("ids", expanding=True)))
+        .where(passages.c.id.in_(bindparam("ids", expanding=True)), within(allowed))
     )
-    if allowed is not None:
-        wanted = wanted.where(documents.c.collection.in_(sorted(allowed)))
     parts = (ids[at : at + _PART] for at in range(0, len(ids), _PART))
     rows = (row for part in parts for row in conn.execute(wanted, {"ids": list(part)}))
     return [Place(row.id, row.name, row.section or "", row.text) for row in rows]
