@@ -85,8 +85,10 @@ class Changing(Service):
 
     def meant(self) -> dict[str, str]:
         """The subject of the best passage for each question; none of them shares a word with it."""
-        firsts = {question: self.found(question)[0] for question in QUESTIONS}
-        return {question: next(one for one in SUBJECTS if one in first) for question, first in firsts.items()}
+        return {question: self._subject(question) for question in QUESTIONS}
+
+    def _subject(self, question: str) -> str:
+        return next(subject for text in self.found(question) for subject in SUBJECTS if subject in text)
 
     def found(self, question: str) -> list[str]:
         wanted = {"query": question, "top_k": 5, "exact": True}
