@@ -139,7 +139,7 @@ class Reembedding:
         after_id = 0
         while True:
             with self._database.read() as conn:
-                stored = passages.vectors_with_keys(conn, after_id=after_id, limit=SLICE_PASSAGES)
+                stored = vectors.with_keys(conn, after_id=after_id, limit=SLICE_PASSAGES)
             if not stored:
                 return
             records = np.empty(len(stored), _record(len(stored[0].vector)))

@@ -50,10 +50,7 @@ def _wrong_passages(database: Database, pause_s: float) -> Iterator[str]:
         with database.read() as conn:
             fingerprint = vectors.state(conn).fingerprint or ""
             stored = passages.stored_texts(conn, after_id=after_id, limit=_SLICE_PASSAGES)
-            held = {
-                one.passage_id: one
-                for one in passages.vectors_with_keys(conn, after_id=after_id, limit=_SLICE_PASSAGES)
-            }
+            held = {one.passage_id: one for one in vectors.with_keys(conn, after_id=after_id, limit=_SLICE_PASSAGES)}
         if not stored:
             break
         for one in stored:

@@ -283,17 +283,6 @@ def passage_ids(conn: Connection) -> NDArray[np.int64]:
     return np.fromiter(conn.execute(select(passages.c.id).order_by(passages.c.id)).scalars(), dtype=np.int64)
 
 
-def vectors_with_keys(conn: Connection, *, after_id: int, limit: int) -> list[NewVector]:
-    """Return up to `limit` stored vectors after `after_id` in order of id, to be kept aside."""
-    rows = conn.execute(
-        select(passages.c.id, passages.c.vector_key, passages.c.vector)
-        .where(passages.c.id > after_id)
-        .order_by(passages.c.id)
-        .limit(limit)
-    )
-    return [NewVector(id_, key, np.frombuffer(vector, dtype="<f4")) for id_, key, vector in rows]
-
-
 def replace_vectors(conn: Connection, vectors: Iterable[NewVector]) -> int:
     """Give passages another model's vectors and return the revision that they appear with."""
     revision = removal.next_revision(conn)

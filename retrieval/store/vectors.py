@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, delete, func, select, update
 
+from retrieval.store.passages import NewVector
 from retrieval.store.schema import documents, index_state, passages, removals
 
 
@@ -54,6 +55,17 @@ def added_since(conn: Connection, revision: int) -> Added:
         vectors.reshape(len(rows), -1) if rows else np.zeros((0, 0), dtype=np.float32),
         tuple(row.collection for row in rows),
     )
+
+
+def with_keys(conn: Connection, *, after_id: int, limit: int) -> list[NewVector]:
+    """Return up to `limit` vectors with the names of their texts, after `after_id` in order of id, to be kept aside."""
+    rows = conn.execute(
+        select(passages.c.id, passages.c.vector_key, passages.c.vector)
+        .where(passages.c.id > after_id)
+        .order_by(passages.c.id)
+        .limit(limit)
+    )
+    return [NewVector(id_, key, np.frombuffer(vector, dtype="<f4")) for id_, key, vector in rows]
 
 
 def collections_until(conn: Connection, revision: int) -> dict[int, str]:
