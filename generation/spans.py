@@ -49,7 +49,7 @@ class Found:
 
 # Passages are read one by one, the best first: side by side they mislead a model so small. Below these probabilities
 # the next one is read, and in the end the service refuses; a passage that search ranks lower must be surer.
-MIN_ANSWERABLE = (0.6, 0.8, 0.8)
+MIN_ANSWERABLE = (0.5, 0.9, 0.9)
 
 
 class SpansWriter:
@@ -140,11 +140,12 @@ def weigh(question: str, found: Sequence[Found], completion: Completion, encoder
 def state(found: Sequence[Found], confidence: float) -> Statement:
     """The words as a sentence with the numbers of their citations: «28 календарных дней [1].»
 
-    Words in another language are a quotation in a Russian sentence: the model cannot translate.
+    Words in another language are a quotation in a Russian sentence: the model cannot translate. A few words say too
+    little of their language («гуру», a firm's name): the sentence they stand in must be in another one, too.
     """
     numbering = Numbering()
     said = [" ".join(part.words.text.split()).rstrip(".,;:") for part in found]
-    is_foreign = not all(map(is_russian, said))
+    is_foreign = not all(map(is_russian, said)) and not all(is_russian(part.sentence.text) for part in found)
     marked: list[str] = []
     cited: list[Citation] = []
     for words, part in zip(said, found, strict=True):

@@ -175,6 +175,14 @@ def test_words_of_another_language_are_a_quotation_in_a_russian_sentence():
     assert state(name, 0.8).text == "Acme Ltd [1]."
 
 
+@pytest.mark.parametrize("words", ["гуру", "агентство Troika Design Group"])
+def test_words_of_a_russian_sentence_are_russian_however_strange(words):
+    text = f"В индуизме наставников издавна называют так: {words}."
+    passage = Passage(1, "a", "Вера", None, None, text, 0, len(text))
+    found = locate((Span(1, words),), (passage,), "Как называют наставников?")
+    assert state(found, 0.8).text == f"{words[0].upper()}{words[1:]} [1]."
+
+
 def test_the_more_speaks_for_an_answer_the_surer_it_is():
     for scale in (shipped_scales().answerable, shipped_scales().right):
         assert scale.probability(UNSURE) < 0.1 < 0.6 < scale.probability(CERTAIN)

@@ -39,23 +39,12 @@ router = APIRouter(prefix="/v1", tags=["evaluations"])
 NAME_MAX_CHARS = 255
 UNPACKED_TIMES = 20  # how many times larger an XLSX may be than the limit of the file
 OPINIONS_MAX = 1000
-FORM = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {
-                        "file": {"type": "string", "format": "binary", "description": "CSV, XLSX or JSONL"},
-                        "collection": {"type": "string", "description": "none: all that the key may read"},
-                    },
-                }
-            }
-        },
-    }
+_FIELDS = {
+    "file": {"type": "string", "format": "binary", "description": "CSV, XLSX or JSONL"},
+    "collection": {"type": "string", "description": "none: all that the key may read"},
 }
+_SCHEMA = {"type": "object", "required": ["file"], "properties": _FIELDS}
+FORM = {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _SCHEMA}}}}
 
 
 class FigureOut(Out):
