@@ -22,7 +22,7 @@ from pathlib import Path
 from tests.crash_client import CrashClient
 from tests.crash_ledger import Ledger
 from tests.crash_plan import CLIENTS, Step, canary, steps
-from tests.invariants import check_folder
+from tests.invariants import check_folder, wait_for_sentences
 from tests.service import Service
 
 PARTS = ("api", "worker", "llm")
@@ -88,6 +88,7 @@ class Crasher:
             (folder / f"{subject}.txt").write_text(f"{subject}: заявку №{n} подают за {n} дней, решает отдел {n}.")
         for document in self.service.upload(*sorted(folder.iterdir()), collection="steady"):
             assert self.service.wait_for_end(document.id).status == "ready"
+        wait_for_sentences(self.service.settings.data_dir)
         self.steady = {subject: self._steady(subject) for subject in SUBJECTS}
 
     def _steady(self, subject: str) -> list[str]:
@@ -153,6 +154,7 @@ class Crasher:
             assert bool(edition) == bool(said), f"I3: {name}: edition {edition} in force, found: {said[:80]!r}"
             assert not edition or canary(name, edition) in said, f"I3: {name}: edition {edition} is not found"
         self._check_folder(deadline)
+        wait_for_sentences(self.service.settings.data_dir)
         for subject in SUBJECTS:
             found = self._steady(subject)
             assert found[0] == self.steady[subject][0], f"I6: {subject}: {found[:2]}"
@@ -192,6 +194,7 @@ class Crasher:
             self._own.do(Step(0, 0, "delete", name))
             assert self._own.search(name) == "", f"I4: {name}"
         self._check_folder(time.monotonic() + SETTLE_S)
+        wait_for_sentences(self.service.settings.data_dir)
         assert {subject: self._steady(subject) for subject in SUBJECTS} == self.steady
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -11,11 +12,24 @@ from sqlalchemy import Connection, func, select, text
 
 from core.settings import Settings
 from core.types import Status
-from retrieval.store import documents, schema, vectors
+from retrieval.store import documents, schema, sentences, vectors
 from retrieval.store.database import Database
 from retrieval.vector_index import Allowed, VectorIndex
 
+SENTENCES_S = 120.0
 ENDED = {Status.READY, Status.PARTIAL, Status.FAILED}
+
+
+def wait_for_sentences(data_dir: Path) -> None:
+    """Wait until the worker has embedded all sentences: until then what a search finds may still change."""
+    deadline = time.monotonic() + SENTENCES_S
+    with closing(Database(Settings(data_dir=data_dir).sql_url)) as database:
+        while True:
+            with database.read() as conn:
+                if not sentences.waiting(conn, below_id=None, limit=1):
+                    return
+            assert time.monotonic() < deadline, "sentences are left without vectors"
+            time.sleep(0.2)
 
 
 def check_folder(data_dir: Path) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.invariants import check_folder
+from tests.invariants import check_folder, wait_for_sentences
 from tests.service import Service
 
 pytestmark = [pytest.mark.real_model, pytest.mark.crash, pytest.mark.timeout(1800)]
@@ -55,6 +55,7 @@ class Steady:
     def check(self) -> None:
         """I3, I5 and I6, once nothing but the twenty documents is left."""
         assert check_folder(self.data_dir) == len(SUBJECTS)
+        wait_for_sentences(self.data_dir)
         assert {subject: self.search(subject) for subject in SUBJECTS} == self.found
 
 
@@ -73,6 +74,7 @@ def steady(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Steady]:
             path = folder / f"{subject}.txt"
             path.write_text(RULE.format(subject=subject, n=n))
             service.wait_for_end(service.upload(path)[0].id)
+        wait_for_sentences(folder / "data")
         steady = Steady(service, {})
         steady.found.update((subject, steady.search(subject)) for subject in SUBJECTS)
         for subject in SUBJECTS:
