@@ -64,7 +64,10 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SmallBase,
         base.add(
             *(f"4.2. Срок согласования договора поставки, {number * 100 + n}." for n in range(100)), collection="чужие"
         )
-    mine = [base.add(*(f"4.2. Договор хранения {n}." for n in range(10)), collection="свои") for _ in range(10)]
+    mine = [
+        base.add(*(f"4.2. Договор хранения {tens * 10 + n}." for n in range(10)), collection="свои")
+        for tens in range(10)
+    ]
     yield base, frozenset(mine)
     base.close()
 

@@ -160,6 +160,7 @@ def test_an_answer_can_be_stopped(visit):
 def test_the_original_comes_back_byte_for_byte(visit, examples: Path):
     path = examples / NAME
     upload(visit, path)
+    card(visit, NAME).get_by_text(READY).wait_for(timeout=READY_MS)  # until then the card is drawn anew every second
     with visit.expect_download() as downloading:
         card(visit, NAME).get_by_role("button", name="Скачать").click()
     downloaded = downloading.value
