@@ -7,7 +7,6 @@ import logging
 import os
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -17,9 +16,10 @@ from jinja2 import TemplateError
 
 from core.errors import InvalidRequest, Misconfigured, TryLater
 from generation.constraint import masking
-from generation.likelihoods import Choice, Likelihoods
+from generation.generation import Generation
+from generation.likelihoods import Likelihoods
 from generation.sampling import Sampling, Timings
-from generation.tokens import Special, TextStream
+from generation.tokens import Special
 
 # libgomp reads this when llama.cpp loads it. By default threads spin for milliseconds at every barrier: beside
 # another busy process (ingest) on two cores that made decoding nine times slower (1.9 instead of 17 tokens/s).
@@ -162,15 +162,15 @@ class Engine:
     def generate(self, prompt: Sequence[int], sampling: Sampling, is_cancelled: Callable[[], bool]) -> Generation:
         """Prepare to continue `prompt`; iterate over the result to run it. Raises `InvalidRequest`."""
         self.check_fits(prompt)
-        return Generation(self._llama, self.vocabulary, prompt, sampling, is_cancelled)
+        return Generation(_Decoding(self._llama, self.vocabulary, prompt, sampling, is_cancelled))
 
     def close(self) -> None:
         """Free the model's memory."""
         self._llama.close()
 
 
-class Generation:
-    """One answer: iterating yields its text; `timings` is complete when that ends."""
+class _Decoding:
+    """llama.cpp at work on one answer: a `generation.generation.Decoding`."""
 
     def __init__(
         self,
@@ -181,51 +181,17 @@ class Generation:
         is_cancelled: Callable[[], bool],
     ) -> None:
         self._llama = llama
-        self._vocabulary = vocabulary
         self._prompt = prompt
-        self._sampling = sampling
-        self._is_cancelled = is_cancelled
-        self._likelihoods = None if sampling.alternatives is None else Likelihoods(sampling.alternatives)
+        self.vocabulary = vocabulary
+        self.sampling = sampling
+        self.is_cancelled = is_cancelled
+        self.likelihoods = None if sampling.alternatives is None else Likelihoods(sampling.alternatives)
         self.timings = Timings(len(prompt), reused_tokens=0)
-        self.choices: list[Choice] = []  # a token each, when alternatives were asked for
+        self.room_tokens = int(llama.n_ctx()) - len(prompt)
 
-    def __iter__(self) -> Iterator[str]:
-        """Yield text as it becomes certain. Raises `TryLater` when llama.cpp fails."""
-        stream = TextStream(self._sampling.stop)
-        with closing(self._tokens()) as tokens:
-            for token in tokens:
-                if text := stream.push(self._vocabulary.piece(token)):
-                    yield text
-                if stream.is_stopped:
-                    self.timings.finish_reason = "stop"
-                    return
-        if text := stream.push(b"", final=True):
-            yield text
-
-    def _tokens(self) -> Generator[int, None, None]:
-        room = int(self._llama.n_ctx()) - len(self._prompt)
-        limit = min(self._sampling.max_tokens, room)
-        if limit < 1:
-            return
-        with closing(self._sampled()) as sampled:
-            for token in sampled:
-                if self._is_cancelled():
-                    self.timings.finish_reason = "cancelled"
-                    return
-                if self._sampling.constraint:
-                    self._sampling.constraint.advance(token)
-                if self._likelihoods:
-                    self.choices.append(self._likelihoods.of(token))
-                if self._vocabulary.ends_turn(token):
-                    self.timings.finish_reason = "stop"
-                    return
-                yield token
-                if self.timings.completion_tokens == limit:
-                    return
-
-    def _sampled(self) -> Generator[int, None, None]:
+    def tokens(self) -> Generator[int, None, None]:
         """Tokens as llama.cpp gives them, timed; ends early when cancelled during the prefill."""
-        sampling = self._sampling
+        sampling = self.sampling
         _switch_adapter(self._llama, is_on=sampling.is_taught)
         self._llama.set_seed(llama_cpp.LLAMA_DEFAULT_SEED if sampling.seed is None else sampling.seed)
         self.timings.reused_tokens = self._common_prefix()
@@ -257,8 +223,8 @@ class Generation:
             yield token
 
     def _processors(self) -> llama_cpp.LogitsProcessorList | None:
-        constraint = self._sampling.constraint
-        found = [self._likelihoods.note] if self._likelihoods else []
+        constraint = self.sampling.constraint
+        found = [self.likelihoods.note] if self.likelihoods else []
         return llama_cpp.LogitsProcessorList([*found, *([masking(constraint)] if constraint else [])]) or None
 
     def _prefill(self, tokens: Iterator[int]) -> int | None:
@@ -267,14 +233,14 @@ class Generation:
         llama.cpp asks the callback between operations whether to stop. It is set for the prefill alone, because
         it costs a call into Python for each operation, and decoding is asked at every token anyway.
         """
-        callback = llama_cpp.ggml_abort_callback(lambda _data: self._is_cancelled())
+        callback = llama_cpp.ggml_abort_callback(lambda _data: self.is_cancelled())
         llama_cpp.llama_set_abort_callback(self._llama.ctx, callback, None)
         try:
             return next(tokens)
         except RuntimeError as exc:
             # What was read before the last batch stays reusable, its logits do not.
             self._llama._requires_eval = True
-            if self._is_cancelled():
+            if self.is_cancelled():
                 return None
             raise _failed() from exc
         finally:

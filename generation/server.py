@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from core.errors import InvalidRequest, Misconfigured, NotFound, ServiceError, TooLarge, TryLater
 from core.settings import load_settings
-from generation.engine import Generation
+from generation.generation import Generation
 from generation.metrics import Metrics
 from generation.model_file import WrongModelFile
 from generation.protocol import (

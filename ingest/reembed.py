@@ -21,7 +21,6 @@ from ingest.pipeline import SLICE_PASSAGES, vector_key
 from retrieval.embedding.encoder import Encoder
 from retrieval.store import passages, sentences, vectors
 from retrieval.store.database import Database
-from retrieval.store.passages import NewVector
 
 _LOG = logging.getLogger(__name__)
 _LOG_EVERY_S = 10.0
@@ -97,8 +96,8 @@ class Reembedding:
         kept = self._keep_old(stored) if stored else None
         with self._database.write() as conn:
             if len(records):
-                new = (NewVector(int(r["id"]), r["key"].decode(), r["vector"]) for r in records)
-                passages.replace_vectors(conn, new)
+                new = (vectors.NewVector(int(r["id"]), r["key"].decode(), r["vector"]) for r in records)
+                vectors.replace_vectors(conn, new)
             vectors.set_fingerprint(conn, self._encoder.fingerprint)
             sentences.forget(conn)  # search does without until the worker has embedded them anew
             # The number moves on, so that nobody takes the old file for the one in force; the worker writes a new one.

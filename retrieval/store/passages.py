@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, and_, bindparam, func, insert, select, text, update
+from sqlalchemy import Connection, Row, and_, func, insert, select, text, update
 
 from core.types import Passage, Principal, Problem, Status
 from retrieval.store import jobs, removal, sentences
@@ -54,15 +54,6 @@ class StoredText:
     section: str | None
     context: str
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class NewVector:
-    """Another model's vector of a stored passage."""
-
-    passage_id: int
-    vector_key: str
-    vector: Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,23 +272,6 @@ def stored_texts(conn: Connection, *, after_id: int, limit: int) -> list[StoredT
 def passage_ids(conn: Connection) -> NDArray[np.int64]:
     """Return the ids of all passages, ascending."""
     return np.fromiter(conn.execute(select(passages.c.id).order_by(passages.c.id)).scalars(), dtype=np.int64)
-
-
-def replace_vectors(conn: Connection, vectors: Iterable[NewVector]) -> int:
-    """Give passages another model's vectors and return the revision that they appear with."""
-    revision = removal.next_revision(conn)
-    changed = (
-        update(passages)
-        .where(passages.c.id == bindparam("passage_id"))
-        .values(vector_key=bindparam("key"), vector=bindparam("bytes"), revision=revision)
-    )
-    rows = [
-        {"passage_id": v.passage_id, "key": v.vector_key, "bytes": np.ascontiguousarray(v.vector, "<f4").tobytes()}
-        for v in vectors
-    ]
-    if rows:
-        conn.execute(changed, rows)
-    return revision
 
 
 def _parts(values: Sequence[object]) -> Iterable[Sequence[object]]:

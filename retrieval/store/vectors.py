@@ -1,14 +1,16 @@
-"""What an index needs of the database: its revision, what came and went since, and which file is in force."""
+"""Vectors in the database, and what an index needs of it: its revision, what came and went, which file is in force."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
-from retrieval.store.passages import NewVector
+from retrieval.store import removal
+from retrieval.store.passages import Vector
 from retrieval.store.schema import documents, index_state, passages, removals
 
 
@@ -33,6 +35,15 @@ class Added:
     ids: NDArray[np.int64]
     vectors: NDArray[np.float32]
     collections: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NewVector:
+    """Another model's vector of a stored passage."""
+
+    passage_id: int
+    vector_key: str
+    vector: Vector
 
 
 def state(conn: Connection) -> IndexState:
@@ -66,6 +77,23 @@ def with_keys(conn: Connection, *, after_id: int, limit: int) -> list[NewVector]
         .limit(limit)
     )
     return [NewVector(id_, key, np.frombuffer(vector, dtype="<f4")) for id_, key, vector in rows]
+
+
+def replace_vectors(conn: Connection, vectors: Iterable[NewVector]) -> int:
+    """Give passages another model's vectors and return the revision that they appear with."""
+    revision = removal.next_revision(conn)
+    changed = (
+        update(passages)
+        .where(passages.c.id == bindparam("passage_id"))
+        .values(vector_key=bindparam("key"), vector=bindparam("bytes"), revision=revision)
+    )
+    rows = [
+        {"passage_id": v.passage_id, "key": v.vector_key, "bytes": np.ascontiguousarray(v.vector, "<f4").tobytes()}
+        for v in vectors
+    ]
+    if rows:
+        conn.execute(changed, rows)
+    return revision
 
 
 def collections_until(conn: Connection, revision: int) -> dict[int, str]:
