@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -16,7 +15,7 @@ from sqlalchemy import Connection
 from core.types import Interpretation, Passage, Principal, Reach
 from retrieval.embedding.encoder import Encoder
 from retrieval.embedding.encoders import Encoders
-from retrieval.evidence import Wanted, weigh
+from retrieval.evidence import weigh
 from retrieval.folding import fold
 from retrieval.fusion import Meaning, fuse
 from retrieval.index import Ids, Vectors, top
@@ -28,8 +27,9 @@ from retrieval.store.database import Database
 from retrieval.store.keyword import Matches
 from retrieval.terms import root_text
 from retrieval.vector_index import Allowed, Snapshot, VectorIndex
+from retrieval.wording import Wording, in_the_base, in_what_is_open
 
-CANDIDATES = 100  # of each of the two searches
+CANDIDATES = (100, 400, 1600)  # of each of the two searches; more while repetitions take the places of others
 SPARE = 20  # passages shown beyond those asked for, because repetitions will fold
 TERMS_MAX = 64  # of a query: beyond that it is a text, and the rest adds time rather than sense
 
@@ -55,19 +55,25 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Passages that one of the searches proposed, with what both say of them; all arrays are (n)."""
+    """Passages that one of the searches proposed, with what both say of them; all arrays are (n).
+
+    `is_all` says that a longer list would hold no more.
+    """
 
     ids: Ids
     meaning: Meaning
     keyword: NDArray[np.float32]
+    is_all: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A query's direction (dimension), None when no model is there to give it, and its terms."""
+    """A query: its direction (dimension), None when no model is there to give it, its words, where to look for it."""
 
+    text: str
     vector: Vectors | None
-    terms: Sequence[str]
+    wording: Wording
+    allowed: Allowed
 
 
 class Searcher:
@@ -114,15 +120,17 @@ class Searcher:
                 vector = self._vector(reading, snapshot.state.fingerprint)
             terms = root_text(" ".join(reading.texts))[:TERMS_MAX]
             allowed = Allowed(reach.collections, passages.ids_of(conn, reach.documents))
-            candidates = self._candidates(conn, snapshot, _Asked(vector, terms), allowed)
-            best = self._ranked(conn, candidates, _wanted(conn, terms, snapshot.size))
-            if self._reranker is not None:
-                first = passages.show(conn, _first(best, self._reranker.limit), principal)
-                best = self._reranker.rerank(reading.text, first, best)
-            best = lift(best, referred(conn, reading.text, reach), top_k + SPARE)
-            found = passages.show(conn, best, principal)
+            count_in = in_the_base if principal.reads.collections is None else in_what_is_open
+            asked = _Asked(reading.text, vector, count_in(conn, terms, snapshot, allowed), allowed)
+            named = referred(conn, reading.text, reach)
+            for limit in CANDIDATES:
+                candidates = self._candidates(conn, snapshot, asked, limit)
+                best = self._ranked(conn, candidates, asked, principal)
+                found = _distinct(conn, lift(best, named, len(best) + len(named)), principal, top_k)
+                if len(found) == top_k or candidates.is_all:
+                    break
         timings = SearchTimings((embedded_s - started_s) * 1000, (time.perf_counter() - started_s) * 1000)
-        return SearchResult(fold(found, top_k), timings, reading.interpretation)
+        return SearchResult(found, timings, reading.interpretation)
 
     def _read(self, query: str, reach: Reach, *, exact: bool) -> Reading:
         if self._reader is None:
@@ -134,42 +142,46 @@ class Searcher:
         encoder = self._encoders.of(fingerprint)
         return _middle(encoder.encode_queries(reading.texts)) if encoder else None
 
-    def _candidates(self, conn: Connection, snapshot: Snapshot, asked: _Asked, allowed: Allowed) -> Candidates:
-        """Join the best of both searches; rights and collection are applied before either ranks."""
-        matched = keyword.every(conn, asked.terms)
-        if allowed.collections is not None:
-            may_read = snapshot.readable(matched.ids, allowed)
-            matched = Matches(matched.ids[may_read], matched.scores[may_read])
-        strongest = matched.ids[top(matched.scores, CANDIDATES)]
+    def _candidates(self, conn: Connection, snapshot: Snapshot, asked: _Asked, limit: int) -> Candidates:
+        """Join the `limit` best of both searches; rights and collection are applied before either ranks."""
+        matched = asked.wording.matched
+        strongest = matched.ids[top(matched.scores, limit)]
         if asked.vector is None:
             log.debug("the base is being embedded anew and its old model is gone: search by words alone")
-            return Candidates(strongest, Meaning.unknown(len(strongest)), _scores_of(matched, strongest))
-        ids = np.union1d(snapshot.search(asked.vector, CANDIDATES, allowed).ids, strongest)
+            unknown = Meaning.unknown(len(strongest))
+            return Candidates(strongest, unknown, _scores_of(matched, strongest), len(strongest) < limit)
+        nearest = snapshot.search(asked.vector, limit, asked.allowed).ids
+        ids = np.union1d(nearest, strongest)
         packed = sentences.held(conn, ids.tolist())
         near = nearness(asked.vector, [packed.get(id_) for id_ in ids.tolist()])
-        return Candidates(ids, Meaning(snapshot.scores(asked.vector, ids), near), _scores_of(matched, ids))
+        meaning = Meaning(snapshot.scores(asked.vector, ids), near)
+        return Candidates(ids, meaning, _scores_of(matched, ids), len(nearest) < limit)
 
-    def _ranked(self, conn: Connection, candidates: Candidates, wanted: Wanted) -> dict[int, float]:
-        """Return the fused score of every candidate, best first."""
+    def _ranked(
+        self, conn: Connection, candidates: Candidates, asked: _Asked, principal: Principal
+    ) -> Mapping[int, float]:
+        """Return the score of every candidate, best first."""
         held = keyword.held(conn, candidates.ids.tolist())
-        evidence = weigh(wanted, [held[id_] for id_ in candidates.ids.tolist()])
+        evidence = weigh(asked.wording.wanted, [held[id_] for id_ in candidates.ids.tolist()])
         fused = fuse(candidates.meaning, candidates.keyword, evidence, dense_weight=self._dense_weight)
-        best = np.argsort(-fused, kind="stable")
-        return {int(id_): float(score) for id_, score in zip(candidates.ids[best], fused[best], strict=True)}
+        order = np.argsort(-fused, kind="stable")
+        best = {int(id_): float(score) for id_, score in zip(candidates.ids[order], fused[order], strict=True)}
+        if self._reranker is None:
+            return best
+        first = passages.show(conn, _first(best, self._reranker.limit), principal)
+        return self._reranker.rerank(asked.text, first, best)
+
+
+def _distinct(conn: Connection, best: Mapping[int, float], principal: Principal, top_k: int) -> tuple[Passage, ...]:
+    """Return the first `top_k` of different content; all are looked at only when the likely ones do not suffice."""
+    found = fold(passages.show(conn, _first(best, top_k + SPARE), principal), top_k)
+    if len(found) == top_k or len(best) <= top_k + SPARE:
+        return found
+    return fold(passages.show(conn, dict(best), principal), top_k)
 
 
 def _first(best: Mapping[int, float], limit: int) -> dict[int, float]:
     return dict(islice(best.items(), limit))
-
-
-def _wanted(conn: Connection, terms: Sequence[str], passage_count: int) -> Wanted:
-    """Weigh terms as BM25 does, by their inverse document frequency in the whole base."""
-    counts = keyword.counts(conn, dict.fromkeys(terms))
-    weights = {
-        term: math.log1p(max(0.0, passage_count - counts.get(term, 0) + 0.5) / (counts.get(term, 0) + 0.5))
-        for term in terms
-    }
-    return Wanted(tuple(terms), weights)
 
 
 def _middle(vectors: Vectors) -> Vectors:

@@ -81,6 +81,12 @@ class Snapshot:
             may_read[is_here] = self._mask(self.body.ids, self.body_codes, allowed)[rows]
         return may_read
 
+    def count(self, allowed: Allowed) -> int:
+        """Return how many passages are here and allowed."""
+        body = () if self.body is None else ((self.body.ids, self.body_codes),)
+        parts = ((self.tail_ids, self.tail_codes), *body)
+        return sum(int(self._mask(ids, codes, allowed).sum()) for ids, codes in parts)
+
     def _mask(self, ids: Ids, codes: Codes, allowed: Allowed) -> Mask:
         # One entry a collection and a last one for GONE, which is -1: looking up costs less than comparing sets.
         names = allowed.collections

@@ -72,3 +72,15 @@ def test_a_repetition_gives_way_to_other_content_and_never_to_a_closed_document(
     assert len(also) == 7
     assert "тайная копия" not in shown | also
     assert "тайная копия" in set().union(*names(EVERYONE))
+
+
+@pytest.mark.parametrize("copies", [100, 230])  # more than are shown first, more than are looked for first
+def test_a_text_of_many_documents_leaves_room_for_all_others(base: SmallBase, copies: int) -> None:
+    for number in range(copies):
+        base.add(RULE, name=f"копия {number}")
+    others = [base.add(f"Отпуск в отделе {number} согласует начальник смены {number}.") for number in range(10)]
+    searcher = Searcher(base.database, WordEncoder(), VectorIndex(base.index_folder), dense_weight=0.5)
+    found = searcher.search("заявление на отпуск", principal=EVERYONE, collection=None, top_k=11).passages
+    assert len(found) == 11
+    assert {one.document_id for one in found} >= set(others)
+    assert found[0].text == RULE

@@ -314,3 +314,21 @@ def test_what_is_read_and_changed_is_what_a_plain_list_of_openings_says(
                 outcome = "unknown"
         assert outcome == ("removed" if id_ in changeable else "readable" if id_ in readable else "unknown")
     base.close()
+
+
+def test_scores_do_not_tell_whether_a_word_stands_in_closed_documents(tmp_path: Path) -> None:
+    scores: dict[str, list[tuple[str, float]]] = {"reader": [], "everyone": []}
+    for word in ("увольнение", "обновление"):  # the closed documents hold the one or the other, as often
+        (tmp_path / word).mkdir()
+        base = SmallBase(tmp_path / word)
+        for number in range(40):
+            base.add(f"Приказ {number}: {word} и перевод", collection="дирекция")
+            base.add(f"График отпусков {number}", "Насос хранят сухим", collection="общая")
+        base.add("Отпуск и увольнение", collection="общая")
+        found = searcher(base)
+        for name, who in (("reader", Principal("чтец", frozenset({"общая"}))), ("everyone", EVERYONE)):
+            told = found.search("увольнение или отпуск", principal=who, collection="общая", top_k=5, exact=True)
+            scores[name] += [(passage.text, passage.score) for passage in told.passages]
+        base.close()
+    for name, halves in scores.items():
+        assert (halves[: len(halves) // 2] == halves[len(halves) // 2 :]) == (name == "reader"), name
