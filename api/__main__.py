@@ -124,7 +124,7 @@ def assemble(settings: Settings, database: Database, encoder: Encoder, find: Fin
         escalate_below=settings.escalate_below_confidence,
         follow_ups=FollowUps(language_model),
     )
-    turns = TurnQueue(_queue_limits(settings), time.monotonic)
+    turns = TurnQueue(_queue_limits(settings), time.monotonic, language_model.wait_until_up)
     asking = Asking(answerer, searcher.search, database, turns, settings.top_k)
     return Parts(
         settings=settings,

@@ -59,10 +59,16 @@ class IdentityTokens:
     Safe to use from several threads.
     """
 
-    def __init__(self, provider: Provider, clock: Callable[[], float] = time.time) -> None:
-        """`clock` gives seconds since the epoch."""
+    def __init__(
+        self,
+        provider: Provider,
+        clock: Callable[[], float] = time.time,
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`clock` gives seconds since the epoch, for the times in tokens; `ticks` only ever grows."""
         self._provider = provider
         self._clock = clock
+        self._ticks = ticks
         self._lock = threading.Lock()
         self._keys: KeySet | None = None
         self._fetched_at = 0.0
@@ -115,10 +121,10 @@ class IdentityTokens:
 
     def _key_set(self, *, is_new: bool) -> KeySet:
         with self._lock:
-            age_s = self._clock() - self._fetched_at
+            age_s = self._ticks() - self._fetched_at
             if self._keys is None or age_s > (KEYS_REST_S if is_new else KEYS_LIFE_S):
                 self._keys = self._fetched()
-                self._fetched_at = self._clock()
+                self._fetched_at = self._ticks()
             return self._keys
 
     def _fetched(self) -> KeySet:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -37,7 +37,11 @@ class Place:
 class TurnQueue:
     """First come, first served; what nobody waits for stands aside. Lives in one event loop; not for threads."""
 
-    def __init__(self, limits: QueueLimits, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, limits: QueueLimits, clock: Callable[[], float], model_is_up: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        """`model_is_up` waits, so long as is reasonable, for a model that is being started again."""
+        self.model_is_up = model_is_up
         self._limits = limits
         self._clock = clock
         self._waiting: deque[Turn] = deque()
@@ -144,10 +148,15 @@ class Turn:
         self._queue.leave(self)
 
     async def __aiter__(self) -> AsyncIterator[Place]:
+        has_waited = False
         while (place := self._queue.place(self)) is not None:
+            has_waited = True
             self.moved.clear()
             yield place
             await self.moved.wait()
+        # The model may have died of the question before: whoever stood behind it is not to fail for that.
+        if has_waited and self._queue.model_is_up is not None:
+            await self._queue.model_is_up()
 
     async def come(self) -> None:
         """Wait until it is this one's turn."""

@@ -177,7 +177,7 @@ def _encoder(settings: Settings) -> Encoder:
 @contextmanager
 def _working(settings: Settings, database: Database, encoder: Encoder) -> Iterator[None]:
     stop = threading.Event()
-    worker = make_worker(settings, database, Desk(database, "benchmark", settings.lease_s), encoder)
+    worker = make_worker(settings, database, Desk(database, "benchmark"), encoder)
     thread = threading.Thread(target=worker.run, args=(stop,))
     thread.start()
     try:

@@ -47,6 +47,7 @@ class Settings(BaseSettings):
     trusted_proxy_user_header: str = Field("X-Forwarded-User", description="header in which they name the user")
     trusted_proxy_groups_header: str = Field("X-Forwarded-Groups", description="header with groups, by commas")
     audit_questions: bool = Field(False, description="keep the text of questions in the audit log")
+    audit_keep_days: int = Field(0, ge=0, description="age at which entries of the audit log are removed; 0: never")
 
     upload_max_bytes: int = Field(200 * 2**20, gt=0, description="one uploaded file")
     upload_max_files: int = Field(200, gt=0, description="files in one upload")
@@ -61,7 +62,6 @@ class Settings(BaseSettings):
     archive_max_bytes: int = Field(500 * 2**20, gt=0, description="sum of unpacked sizes of one archive")
     archive_max_files: int = Field(2000, gt=0, description="files of one archive, inner archives included")
     ocr_page_timeout_s: float = Field(120.0, gt=0, description="wall time for one page in Tesseract")
-    lease_s: float = Field(60.0, gt=0, description="a worker silent this long has lost its documents")
     attempts_max: int = Field(3, gt=0, description="worker deaths after which a document is given up")
 
     passage_max_chars: int = Field(1200, ge=200, description="longest passage; holds for documents read from now on")

@@ -119,6 +119,6 @@ def _store(database: Database, source: Source, number: int, made: tuple[NewPassa
     now = float(number)
     with database.write() as conn:
         document = documents.add(conn, upload, EVERYONE, now=now)
-        jobs.lease(conn, jobs.Lease("evaluation", now + 60), limit=1, now=now)
+        jobs.lease(conn, "evaluation", limit=1, now=now)
         ingested = Ingested(document.id, "text/plain", (NewPage(None, source.text),), made)
         passages.commit(conn, ingested, "evaluation", now=now)

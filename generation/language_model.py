@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -24,6 +26,8 @@ AnswerStyle = Literal["prose", "quotes", "spans"]
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _CONNECT_TIMEOUT_S = 5.0
 _RETRY_AFTER_S = 10
+_RETURN_S = 60.0  # a killed model process is loaded again by then
+_POLL_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +186,21 @@ class LanguageModel:
                     break
                 counts.append(count)
         return tuple(counts) if self._counts_tokens else None
+
+    async def wait_until_up(self) -> None:
+        """Return when the server answers, or after a minute in which it is down or loading. Raises nothing."""
+        deadline = time.monotonic() + _RETURN_S
+        while time.monotonic() < deadline and not await self._is_up():
+            await asyncio.sleep(_POLL_S)
+
+    async def _is_up(self) -> bool:
+        try:
+            reply = await self._http.get(f"{self.server.url}/models", timeout=_CONNECT_TIMEOUT_S)
+        except httpx.TimeoutException:
+            return True  # busy, which is for the answer's own timeout to judge
+        except httpx.HTTPError:
+            return False
+        return reply.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
 
     async def _count(self, text: str) -> int | None:
         reply = await self._http.post(self.server.url.removesuffix("/v1") + "/tokenize", json={"content": text})

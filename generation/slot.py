@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import os
 import threading
 import time
 from collections import deque
@@ -16,6 +17,7 @@ from core.errors import ServiceError, TryLater
 log = logging.getLogger(__name__)
 
 FIRST_GUESS_S = 10.0
+OUT_OF_MEMORY = 12  # the exit code: ENOMEM
 
 Produce = Callable[[Callable[[], bool]], Iterable[str]]
 
@@ -46,13 +48,20 @@ class Job:
         self._said.put_nowait(TryLater("model_stopped", "Запрос снят с очереди. Повторите его.", retry_after_s=5))
 
     def run(self) -> None:
-        """Produce, in the calling thread. Whatever breaks, the one who listens is told and the thread lives on."""
+        """Produce, in the calling thread. Whatever breaks, the one who listens is told and the thread lives on.
+
+        Only a lack of memory ends the process, which breaks the stream.
+        """
         end: ServiceError | None = None
         try:
             for text in self._produce(self._cancelled.is_set):
                 self._tell(text)
         except ServiceError as exc:
             end = exc
+        except MemoryError:
+            # What of the model's state is still whole cannot be known; the supervisor starts another process.
+            log.critical("out of memory: this process ends")
+            os._exit(OUT_OF_MEMORY)
         except Exception:
             log.exception("generation failed")
             end = TryLater("model_failed", "Модель прервала работу. Повторите вопрос.", retry_after_s=5)

@@ -17,7 +17,7 @@ from core.faults import Point
 from core.types import Problem, Progress, Status
 from retrieval.store import jobs, passages
 from retrieval.store.database import Database
-from retrieval.store.jobs import Job, Lease
+from retrieval.store.jobs import Job
 from retrieval.store.passages import Ingested
 
 # What the database may say that passes, or that an operator will mend: wait, and keep what is in hand.
@@ -49,23 +49,22 @@ class Report:
 
 @dataclass(slots=True)
 class Desk:
-    """Leases of one owner. Threads may share it; `clock` gives seconds since the epoch."""
+    """What one owner has in hand. Threads may share it; `clock` gives seconds since the epoch."""
 
     database: Database
     owner: str
-    lease_s: float
-    clock: Callable[[], float] = time.time
+    clock: Callable[[], float] = field(default=time.time, kw_only=True)
     _closed: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _reported: dict[str, float] = field(default_factory=dict)
 
     def take_back(self, *, attempts_max: int) -> int:
-        """Queue again what a dead predecessor held; only for the one worker of a data folder."""
+        """Queue again what a dead predecessor held; only for the one worker of a database."""
         with self.database.write() as conn:
-            return jobs.take_back(conn, now=self.clock(), attempts_max=attempts_max, is_sole=True)
+            return jobs.take_back(conn, now=self.clock(), attempts_max=attempts_max)
 
     def take(self, limit: int) -> list[Job]:
-        """Lease up to `limit` documents; one that was in hand at a death comes alone."""
+        """Take up to `limit` documents in hand; one that was so at a death comes alone."""
         with self.database.read() as conn:
             if not jobs.has_queued(conn, now=self.clock()):
                 return []
@@ -73,19 +72,11 @@ class Desk:
             if self._closed.is_set():
                 return []
             with self.database.write() as conn:
-                taken = jobs.lease(conn, self._lease(), limit=limit, now=self.clock())
+                taken = jobs.lease(conn, self.owner, limit=limit, now=self.clock())
         if taken:
             faults.reach(Point.LEASED)
         self._reported.update((job.document_id, time.monotonic()) for job in taken)
         return taken
-
-    def renew(self) -> None:
-        """Extend all leases; a database that is busy now is tried again at the next beat."""
-        try:
-            with self.database.write() as conn:
-                jobs.renew(conn, self._lease())
-        except UNAVAILABLE as exc:
-            _LOG.warning("leases not renewed: %s", exc.code)
 
     def report(self, reports: Iterable[Report]) -> None:
         """Note progress, at most twice a second for each document; raises `Gone` when the last one is not ours."""
@@ -128,9 +119,6 @@ class Desk:
             self._closed.set()
             with self.database.write() as conn:
                 jobs.release(conn, self.owner, now=self.clock())
-
-    def _lease(self) -> Lease:
-        return Lease(self.owner, self.clock() + self.lease_s)
 
     def _is_due(self, job: Job) -> bool:
         now = time.monotonic()

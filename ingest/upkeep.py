@@ -1,4 +1,4 @@
-"""What the worker does between documents: the index file, vectors of sentences, files that nobody needs."""
+"""What the worker does between documents: the index file, vectors of sentences, files and entries nobody needs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from core.errors import ServiceError
+from ingest.audit_pruning import AuditPruning
 from ingest.compaction import Compaction
 from ingest.files import FileStore
 from ingest.sentences import SentenceFilling
@@ -28,6 +29,7 @@ class Upkeep:
     files: FileStore
     compaction: Compaction
     filling: SentenceFilling
+    pruning: AuditPruning | None = None
     _swept_at: float = field(default=float("-inf"))
     _swept_revision: int = -1
     _compacted_at: float = field(default=float("-inf"))
@@ -43,7 +45,8 @@ class Upkeep:
                 self._swept_at = now
                 self._swept_revision = self._revision()
                 sweep(self.database, self.files)
-            return is_idle and self.filling.run()
+            is_pruning = self.pruning is not None and self.pruning.run()
+            return is_pruning or (is_idle and self.filling.run())
         except (ServiceError, OSError) as exc:
             _LOG.warning("upkeep put off: %s", exc)
             return False

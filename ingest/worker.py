@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from core import faults
 from core.errors import Misconfigured, ServiceError
 from core.settings import Settings, load_settings
 from ingest import memory
+from ingest.audit_pruning import AuditPruning
 from ingest.buffer import Buffer
 from ingest.compaction import Compaction
 from ingest.desk import UNAVAILABLE, Desk
@@ -38,7 +39,7 @@ from retrieval.store.database import Database
 from retrieval.terms import index_text
 
 _LOG = logging.getLogger("ingest.worker")  # also when run as __main__
-_LEASE_DOCUMENTS = 8  # what a death puts in question
+_TAKEN_DOCUMENTS = 8  # what a death puts in question
 _BUFFER_DOCUMENTS = 32
 _BUFFER_PASSAGES = 2 * SLICE_PASSAGES
 _IDLE_S = 0.25
@@ -48,7 +49,7 @@ _NICENESS = 5  # answers go first
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A thread that prepares documents, one that embeds and commits them, and a beat that keeps the leases."""
+    """A thread that prepares documents, and one that embeds and commits them."""
 
     desk: Desk
     preparation: Preparation
@@ -64,8 +65,7 @@ class Worker:
         failure: list[BaseException] = []
         for work in (self._prepare_all, self._finish_all):
             threading.Thread(target=_guarded, args=(work, stop, failure), name=work.__name__, daemon=True).start()
-        while not stop.wait(self.desk.lease_s / 4):
-            self.desk.renew()
+        stop.wait()
         if failure:
             raise failure[0]
         self.desk.close()
@@ -73,7 +73,7 @@ class Worker:
     def _prepare_all(self, stop: threading.Event) -> None:
         while not stop.is_set():
             try:
-                taken = self.desk.take(_LEASE_DOCUMENTS)
+                taken = self.desk.take(_TAKEN_DOCUMENTS)
             except UNAVAILABLE as exc:
                 _LOG.warning("cannot take documents: %s", exc.code)
                 time.sleep(_PAUSE_S)
@@ -108,21 +108,26 @@ def _guarded(work: Callable[[threading.Event], None], stop: threading.Event, fai
 
 
 @contextmanager
-def sole_worker(data_dir: Path) -> Iterator[None]:
-    """Hold the lock that makes this the only worker of a data folder; the kernel frees it however we end.
+def sole_worker(data_dir: Path, database: Path | None = None) -> Iterator[None]:
+    """Hold the locks that make this the only worker of a data folder, and of a database that lies elsewhere.
 
-    Raises `Misconfigured` when another one is alive.
+    The kernel frees them however we end. Raises `Misconfigured` when another worker is alive.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
-    with (data_dir / "worker.lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as exc:
-            raise Misconfigured(
-                "worker_running",
-                f"Для папки {data_dir} уже работает другой процесс обработки документов. "
-                "Остановите его или задайте другую папку в ZNAYKA_DATA_DIR.",
-            ) from exc
+    locks = {data_dir / "worker.lock": f"папки {data_dir}"}
+    if database is not None and database.parent.resolve() != data_dir.resolve():
+        locks[database.with_name(f"{database.name}.worker.lock")] = f"базы {database}"
+    with ExitStack() as held:
+        for path, what in locks.items():
+            lock = held.enter_context(path.open("a"))
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as exc:
+                raise Misconfigured(
+                    "worker_running",
+                    f"Для {what} уже работает другой процесс обработки документов. Остановите его или задайте "
+                    "другую папку в ZNAYKA_DATA_DIR и другую базу в ZNAYKA_DATABASE_URL.",
+                ) from exc
         yield
 
 
@@ -140,16 +145,21 @@ def make_worker(settings: Settings, database: Database, desk: Desk, encoder: Enc
             fingerprint=encoder.fingerprint,
         ),
         finishing=Finishing(desk, encoder, index_text),
-        upkeep=Upkeep(database, files, compaction, SentenceFilling(database, encoder)),
+        upkeep=Upkeep(
+            database,
+            files,
+            compaction,
+            SentenceFilling(database, encoder),
+            AuditPruning(database, settings.audit_keep_days),
+        ),
         buffer=Buffer(_BUFFER_PASSAGES, _BUFFER_DOCUMENTS),
     )
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, database: Database) -> None:
     """Work until SIGTERM or SIGINT."""
-    database = Database(settings.sql_url, busy_timeout_s=settings.database_busy_timeout_s)
     database.migrate()
-    desk = Desk(database, f"worker-{uuid7()}", settings.lease_s)
+    desk = Desk(database, f"worker-{uuid7()}")
     if lost := desk.take_back(attempts_max=settings.attempts_max):
         _LOG.warning("a worker died with %d documents in hand; they are queued again", lost)
     make = _encoder_maker(settings)
@@ -162,7 +172,7 @@ def serve(settings: Settings) -> None:
     old = known.load(stored, make) if stored not in (None, encoder.fingerprint) else None
     if old is not None:
         _work_while_reembedding(make_worker(settings, database, desk, old), encoder, settings.data_dir, stop)
-        desk = Desk(database, f"worker-{uuid7()}", settings.lease_s)
+        desk = Desk(database, f"worker-{uuid7()}")
         if stop.is_set():
             return
     reembed(database, encoder, settings.data_dir)
@@ -225,8 +235,9 @@ def main() -> None:
         logging.getLogger("alembic").setLevel(logging.WARNING)
         os.nice(_NICENESS)
         memory.bound_pools()
-        with sole_worker(settings.data_dir):
-            serve(settings)
+        database = Database(settings.sql_url, busy_timeout_s=settings.database_busy_timeout_s)
+        with sole_worker(settings.data_dir, database.path):
+            serve(settings, database)
     except ServiceError as exc:
         raise SystemExit(exc.detail) from exc
     logging.shutdown()

@@ -78,7 +78,7 @@ class SmallBase:
         upload = Upload(name or f"{number}.txt", collection, "text/plain", 1, f"{number:064x}", is_replacement)
         with self.database.write() as conn:
             document = documents.add(conn, upload, EVERYONE, now=float(number))
-            jobs.lease(conn, jobs.Lease("test", float(number) + 60), limit=10, now=float(number))
+            jobs.lease(conn, "test", limit=10, now=float(number))
             made = tuple(
                 NewPassage(
                     0,

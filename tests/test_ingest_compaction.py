@@ -48,7 +48,7 @@ def add(database: Database, name: str, count: int) -> str:
     upload = documents.Upload(name, "default", "text/plain", 1, name)
     with database.write() as conn:
         document = documents.add(conn, upload, ANYONE, now=time.time())
-        jobs.lease(conn, jobs.Lease("test", time.time() + 60), limit=1, now=time.time())
+        jobs.lease(conn, "test", limit=1, now=time.time())
         assert store.commit(
             conn, Ingested(document.id, "text/plain", (NewPage(1, "текст"),), passages), "test", now=time.time()
         )

@@ -73,7 +73,7 @@ def fill(database: Database) -> str:
     with database.write() as conn:
         vectors.set_fingerprint(conn, "old")
         document = documents.add(conn, documents.Upload("a.txt", "default", "", 1, "a"), ANYONE, now=time.time())
-        jobs.lease(conn, jobs.Lease("test", time.time() + 60), limit=1, now=time.time())
+        jobs.lease(conn, "test", limit=1, now=time.time())
         store.commit(conn, Ingested(document.id, "", (NewPage(1, "текст"),), passages), "test", now=time.time())
     return document.id
 
@@ -151,7 +151,7 @@ def fill_more(database: Database, count: int, fingerprint: str, dimension: int =
     )
     with database.write() as conn:
         document = documents.add(conn, documents.Upload("b.txt", "default", "", 1, "b"), ANYONE, now=time.time())
-        jobs.lease(conn, jobs.Lease("test", time.time() + 60), limit=1, now=time.time())
+        jobs.lease(conn, "test", limit=1, now=time.time())
         store.commit(conn, Ingested(document.id, "", (NewPage(1, "текст"),), passages), "test", now=time.time())
 
 

@@ -65,7 +65,7 @@ class Base:
         self.database = Database(f"sqlite:///{folder / 'znayka.db'}", busy_timeout_s=0.2)
         self.database.migrate()
         self.files = FileStore(folder / "files")
-        self.desk = Desk(self.database, "worker", 60)
+        self.desk = Desk(self.database, "worker")
         self.encoder = HashEncoder()
         self.sandbox = Sandbox(Limits())
 
@@ -89,7 +89,7 @@ class Base:
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        self.desk = Desk(self.database, f"worker {uuid4()}", 60)
+        self.desk = Desk(self.database, f"worker {uuid4()}")
         stop = threading.Event()
         thread = threading.Thread(target=self.worker().run, args=(stop,))
         thread.start()

@@ -32,7 +32,7 @@ def add(base: SmallBase, pieces: Sequence[Piece], pages: Sequence[str] = (PAGE,)
     upload = Upload("приказ.txt", "default", "text/plain", 1, f"{len(pieces):064x}", False)
     with base.database.write() as conn:
         document = documents.add(conn, upload, EVERYONE, now=100.0)
-        jobs.lease(conn, jobs.Lease("test", 160.0), limit=10, now=100.0)
+        jobs.lease(conn, "test", limit=10, now=100.0)
         made = tuple(
             NewPassage(at if len(pages) > 1 else 0, section, text, start, end, text, vector_of(text), text.lower())
             for at, (start, end, section) in enumerate(pieces)

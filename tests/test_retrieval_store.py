@@ -25,7 +25,8 @@ from retrieval.terms import TERMS_VERSION
 
 ALL = Principal("test")
 NOW = 1_000_000.0
-LEASE = jobs.Lease("worker-1", NOW + 60)
+WORKER = "worker-1"
+DAY_S = 86_400.0
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def add(database: Database, name: str, sha256: str, **more: object) -> Document:
 
 def ingest(database: Database, document_id: str, *texts: str, problem: Problem | None = None) -> bool:
     with database.write() as conn:
-        jobs.lease(conn, LEASE, limit=10, now=NOW)
+        jobs.lease(conn, WORKER, limit=10, now=NOW)
     made = Ingested(
         document_id,
         "text/plain",
@@ -55,7 +56,7 @@ def ingest(database: Database, document_id: str, *texts: str, problem: Problem |
         problem,
     )
     with database.write() as conn:
-        return passages.commit(conn, made, LEASE.owner, now=NOW)
+        return passages.commit(conn, made, WORKER, now=NOW)
 
 
 def test_migrations_make_the_schema_the_code_expects(database: Database) -> None:
@@ -112,7 +113,7 @@ def test_two_processes_may_migrate_at_once(tmp_path: Path) -> None:
 def test_a_newer_schema_is_refused_with_both_versions(database: Database) -> None:
     with database.write() as conn:
         conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(Misconfigured, match=r"9999.*0004"):
+    with pytest.raises(Misconfigured, match=r"9999.*0006"):
         database.migrate()
 
 
@@ -135,8 +136,8 @@ def test_the_same_bytes_are_one_document(database: Database) -> None:
 def test_a_failed_document_is_tried_again_when_it_is_uploaded_again(database: Database) -> None:
     document = add(database, "a.txt", "1")
     with database.write() as conn:
-        jobs.lease(conn, LEASE, limit=1, now=NOW)
-        jobs.fail(conn, document.id, LEASE.owner, Problem("no_text", "Нет текста."), now=NOW)
+        jobs.lease(conn, WORKER, limit=1, now=NOW)
+        jobs.fail(conn, document.id, WORKER, Problem("no_text", "Нет текста."), now=NOW)
     again = add(database, "a.txt", "1")
     assert (again.id, again.status, again.error) == (document.id, Status.QUEUED, None)
 
@@ -207,7 +208,7 @@ def test_what_is_committed_is_found_and_what_is_deleted_is_not(database: Databas
 def test_a_delete_wins_over_the_ingest_under_way(database: Database) -> None:
     document = add(database, "a.txt", "1")
     with database.write() as conn:
-        jobs.lease(conn, LEASE, limit=1, now=NOW)
+        jobs.lease(conn, WORKER, limit=1, now=NOW)
         documents.remove(conn, document.id, ALL)
     assert not ingest(database, document.id, "текст")
     with database.read() as conn:
@@ -251,34 +252,69 @@ def test_a_document_in_hand_at_a_death_is_tried_alone_and_given_up_at_the_third(
     poison = add(database, "poison.pdf", "1")
     fresh = add(database, "fresh.pdf", "2", now=NOW + 1)
     with database.write() as conn:
-        assert [job.document_id for job in jobs.lease(conn, LEASE, limit=1, now=NOW)] == [poison.id]
-        assert jobs.take_back(conn, now=NOW, attempts_max=3, is_sole=True) == 1
-        assert [job.document_id for job in jobs.lease(conn, LEASE, limit=9, now=NOW)] == [fresh.id]
-        jobs.fail(conn, fresh.id, LEASE.owner, Problem("x", "y"), now=NOW)
+        assert [job.document_id for job in jobs.lease(conn, WORKER, limit=1, now=NOW)] == [poison.id]
+        assert jobs.take_back(conn, now=NOW, attempts_max=3) == 1
+        assert [job.document_id for job in jobs.lease(conn, WORKER, limit=9, now=NOW)] == [fresh.id]
+        jobs.fail(conn, fresh.id, WORKER, Problem("x", "y"), now=NOW)
         for attempt in (2, 3):
-            (job,) = jobs.lease(conn, LEASE, limit=9, now=NOW)
+            (job,) = jobs.lease(conn, WORKER, limit=9, now=NOW)
             assert job.attempts == attempt
             jobs.take_back(conn, now=NOW + 61, attempts_max=3)
-        assert jobs.lease(conn, LEASE, limit=9, now=NOW) == []
+        assert jobs.lease(conn, WORKER, limit=9, now=NOW) == []
         shown = documents.get(conn, poison.id, ALL)
     assert (shown.status, shown.error and shown.error.code) == (Status.FAILED, "poison")
 
 
-def test_a_stop_on_purpose_counts_no_attempt_and_a_live_lease_is_left_alone(database: Database) -> None:
+def test_a_stop_on_purpose_counts_no_attempt(database: Database) -> None:
     add(database, "a.txt", "1")
     with database.write() as conn:
-        jobs.lease(conn, LEASE, limit=1, now=NOW)
-        assert jobs.take_back(conn, now=NOW + 59, attempts_max=3) == 0
-        jobs.release(conn, LEASE.owner, now=NOW)
-        (job,) = jobs.lease(conn, LEASE, limit=1, now=NOW)
+        jobs.lease(conn, WORKER, limit=1, now=NOW)
+        jobs.release(conn, WORKER, now=NOW)
+        (job,) = jobs.lease(conn, WORKER, limit=1, now=NOW)
     assert job.attempts == 1
+
+
+@pytest.mark.parametrize("jump_s", [-DAY_S, -3600.0, -1.0, 0.0, 3600.0, DAY_S])
+def test_what_is_in_hand_or_put_off_comes_in_time_whatever_the_clock_did(database: Database, jump_s: float) -> None:
+    held, postponed = add(database, "a.txt", "1"), add(database, "b.txt", "2", now=NOW + 1)
+    with database.write() as conn:
+        assert len(jobs.lease(conn, WORKER, limit=9, now=NOW)) == 2
+        problem = Problem("disk_full", "На диске нет места.")
+        jobs.postpone(conn, postponed.id, WORKER, problem, until=NOW + 30)
+        jumped = NOW + jump_s
+        assert jobs.report(conn, held.id, WORKER, Progress("embedding", 3, 7), now=jumped), "still the worker's"
+        later = [job.document_id for job in jobs.lease(conn, "worker-2", limit=9, now=jumped + 31)]
+        assert later == [postponed.id], "half a minute later, and not a day; what is in hand is nobody else's"
+        assert jobs.take_back(conn, now=jumped, attempts_max=3) == 2, "at once when the worker is dead"
+        assert [job.document_id for job in jobs.lease(conn, "worker-3", limit=9, now=jumped)] != []
+
+
+def test_a_newer_edition_wins_though_the_clock_went_back_between(database: Database) -> None:
+    old = add(database, "a.txt", "1", replace=True)
+    new = add(database, "a.txt", "2", replace=True, now=NOW - DAY_S)
+    for document in (new, old):
+        assert ingest(database, document.id, document.sha256) == (document is new)
+    with database.read() as conn:
+        assert [d.id for d in documents.listing(conn, Query(), ALL, limit=9, cursor=None).items] == [new.id]
+
+
+def test_an_edition_that_had_failed_wins_over_a_later_one_when_it_is_brought_again(database: Database) -> None:
+    first = add(database, "a.txt", "1")
+    with database.write() as conn:
+        jobs.lease(conn, WORKER, limit=1, now=NOW)
+        jobs.fail(conn, first.id, WORKER, Problem("no_text", "Нет текста."), now=NOW)
+    ingest(database, add(database, "a.txt", "2", now=NOW + 1).id, "второй")
+    add(database, "a.txt", "1", replace=True, now=NOW + 2)
+    ingest(database, first.id, "первый")
+    with database.read() as conn:
+        assert [d.id for d in documents.listing(conn, Query(), ALL, limit=9, cursor=None).items] == [first.id]
 
 
 def test_progress_is_shown_while_it_runs(database: Database) -> None:
     document = add(database, "a.txt", "1")
     with database.write() as conn:
-        jobs.lease(conn, LEASE, limit=1, now=NOW)
-        assert jobs.report(conn, document.id, LEASE.owner, Progress("embedding", 3, 7), now=NOW)
+        jobs.lease(conn, WORKER, limit=1, now=NOW)
+        assert jobs.report(conn, document.id, WORKER, Progress("embedding", 3, 7), now=NOW)
         assert not jobs.report(conn, document.id, "another worker", Progress("embedding", 4, 7), now=NOW)
         shown = documents.get(conn, document.id, ALL)
     assert (shown.status, shown.progress) == (Status.EMBEDDING, Progress("embedding", 3, 7))

@@ -1,13 +1,16 @@
-"""Who did what, and when. Rows are added and read, nothing else: triggers refuse every change."""
+"""Who did what, and when. Rows are added and read; they are removed by age alone, and never without an entry of that.
+
+Triggers refuse every other change."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from retrieval.store.schema import audit
 
@@ -34,6 +37,7 @@ class Action(StrEnum):
     JOINED = "joined"
     LEFT = "left"
     AUDIT_READ = "audit_read"
+    AUDIT_PRUNED = "audit_pruned"
     FORBIDDEN = "forbidden"
     SIGN_IN_REFUSED = "sign_in_refused"
 
@@ -105,3 +109,20 @@ def listing(conn: Connection, span: Span, *, limit: int) -> list[Entry]:
         )
         for row in conn.execute(wanted)
     ]
+
+
+def count_before(conn: Connection, before: int) -> int:
+    """Return how many entries are older than `before`, in whole seconds since the epoch."""
+    return conn.execute(select(func.count()).select_from(audit).where(audit.c.at < before)).scalar_one()
+
+
+def pruning(before: int, *, at: float, entries: int) -> Event:
+    """Return the event without which `prune` removes nothing older than `before`."""
+    moment = datetime.fromtimestamp(before, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")  # as the trigger compares it
+    return Event(at, "worker", Action.AUDIT_PRUNED, moment, {"entries": str(entries)})
+
+
+def prune(conn: Connection, before: int, *, limit: int) -> int:
+    """Remove up to `limit` of the entries older than `before`; return how many. Raises `ServiceError` unless noted."""
+    oldest = select(audit.c.id).where(audit.c.at < before).order_by(audit.c.at).limit(limit)
+    return conn.execute(delete(audit).where(audit.c.id.in_(oldest))).rowcount

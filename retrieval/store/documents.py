@@ -16,6 +16,7 @@ from retrieval.store.schema import documents
 
 FINISHED = (Status.READY, Status.PARTIAL, Status.FAILED)
 ANSWERING = (Status.READY, Status.PARTIAL)
+_TICK_S = 1e-6  # the least that two times differ by, with room for rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +79,18 @@ def add(conn: Connection, upload: Upload, principal: Principal, *, now: float) -
             sha256=upload.sha256,
             status=Status.QUEUED,
             is_replacement=upload.is_replacement,
-            created_at=now,
+            created_at=_after_earlier_editions(conn, upload, now),
             updated_at=now,
         )
     )
     return get(conn, document_id, principal)
+
+
+def _after_earlier_editions(conn: Connection, upload: Upload, now: float) -> float:
+    """Return `now`, or what is later than all of the same name: the clock may have gone back since those came."""
+    editions = and_(documents.c.name == upload.name, documents.c.collection == upload.collection)
+    latest = conn.execute(select(func.max(documents.c.created_at)).where(editions)).scalar()
+    return now if latest is None else max(now, latest + _TICK_S)
 
 
 def _add_known(conn: Connection, row: Row[tuple[object, ...]], upload: Upload, *, now: float) -> Document:
@@ -96,7 +104,8 @@ def _add_known(conn: Connection, row: Row[tuple[object, ...]], upload: Upload, *
         # The user says these bytes are the newest edition: whatever else bears the name gives way.
         rivals = and_(documents.c.name == row.name, documents.c.collection == row.collection, documents.c.id != row.id)
         if row.status not in ANSWERING:
-            conn.execute(update(documents).where(documents.c.id == row.id).values(is_replacement=True))
+            newest = {"is_replacement": True, "created_at": _after_earlier_editions(conn, upload, now)}
+            conn.execute(update(documents).where(documents.c.id == row.id).values(**newest))
             rivals = and_(rivals, documents.c.status.not_in(ANSWERING))
         removal.remove_documents(conn, rivals, heir=row.id)
     return _document(conn.execute(select(documents).where(documents.c.id == row.id)).one())

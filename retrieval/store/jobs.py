@@ -1,4 +1,8 @@
-"""Documents as the worker sees them: leased, renewed, given back, ended. At least once, idempotent."""
+"""Documents as the worker sees them: taken in hand, given back, ended. At least once, idempotent.
+
+No clock decides whose a document is: it is its owner's until the owner gives it up, or until the next worker takes
+all back, which the kernel's lock lets start only when this one is dead (`ingest.worker.sole_worker`).
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from core.types import Problem, Progress, Status
 from retrieval.store.schema import documents
 
 RUNNING = (Status.PARSING, Status.EMBEDDING)
+PAUSE_MAX_S = 120.0  # a document put off for longer was so by a clock that has gone back since
 POISON = Problem(
     "poison",
     "Обработка этого файла несколько раз обрывала работу службы, поэтому он отложен. "
@@ -30,23 +35,14 @@ class Job:
     attempts: int
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """Who holds documents and until when, in seconds since the epoch."""
-
-    owner: str
-    expires_at: float
-
-
-def lease(conn: Connection, holder: Lease, *, limit: int, now: float) -> list[Job]:
+def lease(conn: Connection, owner: str, *, limit: int, now: float) -> list[Job]:
     """Take up to `limit` queued documents, oldest first.
 
     One that was in hand when a worker died is taken alone and after the fresh ones, so that it can
     neither take others down with it nor be blamed for theirs.
     """
-    waiting = and_(documents.c.status == Status.QUEUED, documents.c.not_before <= now)
     order = (documents.c.attempts, documents.c.created_at, documents.c.id)
-    rows = conn.execute(select(documents).where(waiting).order_by(*order).limit(limit)).all()
+    rows = conn.execute(select(documents).where(_is_due(now)).order_by(*order).limit(limit)).all()
     fresh = [row for row in rows if row.attempts == 0]
     taken = fresh or rows[:1]
     conn.execute(
@@ -58,8 +54,7 @@ def lease(conn: Connection, holder: Lease, *, limit: int, now: float) -> list[Jo
             done=0,
             total=0,
             attempts=documents.c.attempts + 1,
-            lease_owner=holder.owner,
-            lease_expires_at=holder.expires_at,
+            lease_owner=owner,
             updated_at=now,
         )
     )
@@ -71,13 +66,7 @@ def lease(conn: Connection, holder: Lease, *, limit: int, now: float) -> list[Jo
 
 def has_queued(conn: Connection, *, now: float) -> bool:
     """Say whether `lease` would find anything, without the write lock that it takes."""
-    ready = select(documents.c.id).where(documents.c.status == Status.QUEUED, documents.c.not_before <= now)
-    return conn.execute(ready.limit(1)).first() is not None
-
-
-def renew(conn: Connection, holder: Lease) -> None:
-    """Extend every lease of this owner."""
-    conn.execute(update(documents).where(_held_by(holder.owner)).values(lease_expires_at=holder.expires_at))
+    return conn.execute(select(documents.c.id).where(_is_due(now)).limit(1)).first() is not None
 
 
 def release(conn: Connection, owner: str, *, now: float) -> None:
@@ -87,14 +76,12 @@ def release(conn: Connection, owner: str, *, now: float) -> None:
     )
 
 
-def take_back(conn: Connection, *, now: float, attempts_max: int, is_sole: bool = False) -> int:
+def take_back(conn: Connection, *, now: float, attempts_max: int) -> int:
     """Queue again what dead workers held, and fail what died `attempts_max` times; return how many were lost.
 
-    `is_sole` says that no other worker can be alive, so that every lease is void at once.
+    Only for the one worker of a database: whatever is in anybody's hand counts as lost.
     """
-    lost: ColumnElement[bool] = documents.c.status.in_(RUNNING)
-    if not is_sole:
-        lost = and_(lost, or_(documents.c.lease_expires_at.is_(None), documents.c.lease_expires_at < now))
+    lost = documents.c.status.in_(RUNNING)
     count = conn.execute(select(func.count()).select_from(documents).where(lost)).scalar_one()
     given_up = and_(lost, documents.c.attempts >= attempts_max)
     conn.execute(update(documents).where(given_up).values(updated_at=now, **_ended(Status.FAILED, POISON)))
@@ -123,7 +110,7 @@ def fail(conn: Connection, document_id: str, owner: str, problem: Problem, *, no
 
 
 def postpone(conn: Connection, document_id: str, owner: str, problem: Problem, *, until: float) -> None:
-    """Queue a document again after `until` (a passing fault, such as a full disk), keeping the reason in sight."""
+    """Queue a document again after `until`, at most `PAUSE_MAX_S` away, keeping the reason (a full disk) in sight."""
     conn.execute(
         update(documents)
         .where(documents.c.id == document_id, _held_by(owner))
@@ -155,7 +142,6 @@ _QUEUED: dict[str, object] = {
     "done": 0,
     "total": 0,
     "lease_owner": None,
-    "lease_expires_at": None,
 }
 
 
@@ -165,6 +151,11 @@ def _ended(status: Status, problem: Problem | None) -> dict[str, object]:
         "error_code": problem.code if problem else None,
         "error_detail": problem.detail if problem else None,
     }
+
+
+def _is_due(now: float) -> ColumnElement[bool]:
+    is_over = or_(documents.c.not_before <= now, documents.c.not_before > now + PAUSE_MAX_S)
+    return and_(documents.c.status == Status.QUEUED, is_over)
 
 
 def _held_by(owner: str) -> ColumnElement[bool]:

@@ -111,7 +111,6 @@ def commit(conn: Connection, ingested: Ingested, owner: str, *, now: float) -> b
             passages=len(ingested.passages),
             stage=None,
             lease_owner=None,
-            lease_expires_at=None,
             updated_at=now,
         )
     )

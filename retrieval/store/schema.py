@@ -19,13 +19,14 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData()
 
 RowId = BigInteger().with_variant(Integer, "sqlite")
 
-# The row is the job: state, lease, attempts and reason stand on it, so no queue can disagree with it.
+# The row is the job: state, holder, attempts and reason stand on it, so no queue can disagree with it.
 documents = Table(
     "documents",
     metadata,
@@ -47,7 +48,6 @@ documents = Table(
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("not_before", Double, nullable=False, server_default="0"),
     Column("lease_owner", Text),
-    Column("lease_expires_at", Double),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
     UniqueConstraint("collection", "sha256", name="uq_documents_collection_sha256"),
@@ -171,7 +171,7 @@ grants = Table(
     Index("ix_grants_object", "object_kind", "object"),
 )
 
-# Triggers refuse every change of a row and every removal: what is written here stays.
+# Triggers refuse every change of a row, and every removal but of those that an entry here says are being removed.
 audit = Table(
     "audit",
     metadata,
@@ -183,6 +183,7 @@ audit = Table(
     Column("detail", Text, nullable=False, server_default=""),
     Column("address", Text, nullable=False, server_default=""),
     Index("ix_audit_at", "at"),
+    Index("ix_audit_pruned", "object", sqlite_where=text("action = 'audit_pruned'")),
     sqlite_autoincrement=True,
 )
 
