@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import httpx
 
@@ -57,7 +57,7 @@ class Readiness:
 
     def _disk_state(self) -> PartState:
         free = shutil.disk_usage(self._data_dir).free
-        if free < self._reserve_bytes or not os.access(self._data_dir, os.W_OK):
+        if free < self._reserve_bytes or not _takes_writes(self._data_dir):
             return PartState("disk", False, "На диске мало места или папка данных закрыта для записи.")
         return PartState("disk", True)
 
@@ -73,6 +73,16 @@ class Readiness:
             if answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
                 return PartState("model", False, _reason(answer))
         return PartState("model", False, "По адресу ZNAYKA_LLM_URL нет сервера модели с протоколом OpenAI.")
+
+
+def _takes_writes(folder: Path) -> bool:
+    """Try it: a file system that the kernel closed after an error still says that it is open for writing."""
+    try:
+        with TemporaryFile(dir=folder, buffering=0) as file:
+            file.write(b"?")
+    except OSError:
+        return False
+    return True
 
 
 def _reason(answer: httpx.Response) -> str:

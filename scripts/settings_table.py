@@ -19,6 +19,7 @@ BEGIN, END = "<!-- settings: begin -->", "<!-- settings: end -->"
 UNITS = {
     "_ms": "milliseconds",
     "_s": "seconds",
+    "_days": "days",
     "_bytes": "bytes",
     "_chars": "characters",
     "_tokens": "tokens",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
@@ -243,18 +244,53 @@ def test_a_collection_of_others_and_one_that_does_not_exist_differ_by_the_name_t
         assert foreign.text.replace("«A»", "«Я»") == unknown.text
 
 
-def test_an_id_of_others_takes_as_long_as_one_that_does_not_exist(world: World) -> None:
-    foreign = a_document(world)
+PAIRS_TIMED = 150
+NAMED = {  # how an id, or a collection, is named in the body of a call
+    ("POST", "/v1/extract"): {"json": {"instruction": "Дни", "json_schema": SCHEMA, "document_id": "{a}"}},
+    ("POST", "/v1/search"): {"json": {"query": "отпуск", "collection": "{collection}"}},
+    ("POST", "/v1/ask"): {"json": {"question": "Отпуск?", "collection": "{collection}"}},
+    ("GET", "/v1/documents"): {"params": {"collection": "{collection}"}},
+}
+BY_NAME = [*(which for which, row in ROWS.items() if "{a}" in row.path or "{run}" in row.path), *NAMED]
+
+
+@pytest.mark.parametrize("which", BY_NAME, ids=" ".join)
+def test_what_is_of_others_takes_as_long_as_what_does_not_exist(world: World, which: tuple[str, str]) -> None:
     client = world.clients["reader of B"]
-    spent: dict[str, list[float]] = {foreign: [], UNKNOWN: []}
-    order = random.Random(7)
-    for _ in range(1200):
-        document_id = order.choice((foreign, UNKNOWN))
-        began = time.perf_counter()
-        client.get(f"/v1/documents/{document_id}")
-        spent[document_id].append(time.perf_counter() - began)
-    one, other = (median(times) for times in spent.values())
-    assert abs(one - other) < 0.15 * max(one, other), (one, other)
+    foreign = {"{a}": a_document(world), "{run}": a_finished_run(world), "{collection}": "A"}
+    unknown = {"{a}": UNKNOWN, "{run}": UNKNOWN, "{collection}": "Я"}
+    calls = [_call(client, which, names) for names in (foreign, unknown)]
+    assert len({call().status_code for call in calls}) == 1
+    share, ratio = _slower(*calls)
+    assert abs(share - 0.5) < 4 * 0.5 / PAIRS_TIMED**0.5, f"slower in {share:.0%} of pairs"
+    assert abs(ratio - 1) < 0.15, f"{ratio:.2f} times as long"
+
+
+def test_the_clock_of_the_test_above_tells_what_is_found_from_what_is_not(world: World) -> None:
+    which = ("GET", "/v1/documents/{document_id}")
+    own = _call(world.clients["reader of A"], which, {"{a}": a_document(world)})
+    unknown = _call(world.clients["reader of A"], which, {"{a}": UNKNOWN})
+    share, _ = _slower(own, unknown)
+    assert abs(share - 0.5) > 4 * 0.5 / PAIRS_TIMED**0.5, f"slower in {share:.0%} of pairs"
+
+
+def _call(client: httpx.Client, which: tuple[str, str], names: dict[str, str]) -> Callable[[], httpx.Response]:
+    path, body = ROWS[which].path or which[1], json.dumps(NAMED.get(which, {}), ensure_ascii=False)
+    for mark, name in names.items():
+        path, body = path.replace(mark, name), body.replace(mark, name)
+    return lambda: client.request(which[0], path, **json.loads(body))
+
+
+def _slower(one: Callable[[], object], other: Callable[[], object]) -> tuple[float, float]:
+    """In which share of pairs, each in random order, `one` takes longer, and how many times as long in the middle."""
+    order, spent = random.Random(7), ([], [])
+    for _ in range(PAIRS_TIMED):
+        for which in order.sample((0, 1), 2):
+            began = time.perf_counter()
+            (one, other)[which]()
+            spent[which].append(time.perf_counter() - began)
+    share = sum(a > b for a, b in zip(*spent, strict=True)) / PAIRS_TIMED
+    return share, median(spent[0]) / median(spent[1])
 
 
 def _comparable(answer: httpx.Response) -> dict[str, str]:
