@@ -71,6 +71,7 @@ class TurnQueue:
                 "Сейчас слишком много вопросов. Повторите через минуту.",
                 retry_after_s=self._retry_after_s(),
             )
+        turn.was_queued = True
         self._waiting.append(turn)
         return turn
 
@@ -135,6 +136,7 @@ class Turn:
     def __init__(self, queue: TurnQueue, caller: str, *, is_aside: bool = False) -> None:
         self.caller = caller
         self.is_aside = is_aside
+        self.was_queued = is_aside
         self.started_at = 0.0
         self.moved = asyncio.Event()
         self._queue = queue
@@ -148,14 +150,12 @@ class Turn:
         self._queue.leave(self)
 
     async def __aiter__(self) -> AsyncIterator[Place]:
-        has_waited = False
         while (place := self._queue.place(self)) is not None:
-            has_waited = True
             self.moved.clear()
             yield place
             await self.moved.wait()
         # The model may have died of the question before: whoever stood behind it is not to fail for that.
-        if has_waited and self._queue.model_is_up is not None:
+        if self.was_queued and self._queue.model_is_up is not None:
             await self._queue.model_is_up()
 
     async def come(self) -> None:

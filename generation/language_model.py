@@ -93,6 +93,7 @@ class LanguageModel:
             stream_chunk_timeout=None,
         )
         self._counts_tokens = True
+        self._given_up_at = float("-inf")
 
     @property
     def client(self) -> openai.AsyncOpenAI:
@@ -188,9 +189,16 @@ class LanguageModel:
         return tuple(counts) if self._counts_tokens else None
 
     async def wait_until_up(self) -> None:
-        """Return when the server answers, or after a minute in which it is down or loading. Raises nothing."""
-        deadline = time.monotonic() + _RETURN_S
-        while time.monotonic() < deadline and not await self._is_up():
+        """Return when the server answers, or after a minute in which it is down or loading. Raises nothing.
+
+        While it stays down only one in a minute waits that long: the others are to fail soon.
+        """
+        began = time.monotonic()
+        patience_s = _RETURN_S if began - self._given_up_at > _RETURN_S else 0.0
+        while not await self._is_up():
+            if time.monotonic() - began >= patience_s:
+                self._given_up_at = began + patience_s if patience_s else self._given_up_at
+                return
             await asyncio.sleep(_POLL_S)
 
     async def _is_up(self) -> bool:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
 from api.turns import Place, QueueLimits, TurnQueue
 from core.errors import TooManyRequests, TryLater
+from generation import language_model
+from generation.language_model import LanguageModel, ModelServer
 
 
 class Clock:
@@ -94,3 +97,33 @@ async def test_more_slots_answer_more_at_once() -> None:
     a, b, c = (turns.enter(name) for name in "abc")
     assert [turns.place(turn) for turn in (a, b)] == [None, None]
     assert turns.place(c) is not None
+
+
+async def test_whoever_waited_waits_for_a_model_that_is_started_again_and_keeps_the_turn() -> None:
+    is_up = asyncio.Event()
+    turns = TurnQueue(QueueLimits(1, 3, 60, 9), Clock(), is_up.wait)  # type: ignore[arg-type]
+    first, second, third = (turns.enter(name) for name in "abc")
+    await asyncio.wait_for(first.come(), 1)  # nobody was before it, so it learns at once that there is no model
+    coming = [asyncio.create_task(turn.come()) for turn in (second, third)]
+    turns.leave(first)
+    await asyncio.sleep(0.05)
+    assert [one.done() for one in coming] == [False, False]
+    assert turns.place(second) is None, "its turn has come, and is kept"
+    is_up.set()
+    await asyncio.wait_for(coming[0], 1)
+    assert not coming[1].done()
+    turns.leave(second)
+    await asyncio.wait_for(coming[1], 1)
+
+
+async def test_a_model_that_stays_down_is_waited_for_by_one_and_not_by_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(language_model, "_RETURN_S", 0.5)
+    model = LanguageModel(ModelServer("http://127.0.0.1:1/v1", "none", "prose", 4096, 100))
+    spent = []
+    for _ in range(5):
+        began = time.monotonic()
+        await model.wait_until_up()
+        spent.append(time.monotonic() - began)
+    await model.aclose()
+    assert spent[0] >= 0.5
+    assert min(spent[1:]) < 0.5
