@@ -109,14 +109,14 @@ def _guarded(work: Callable[[threading.Event], None], stop: threading.Event, fai
 
 @contextmanager
 def sole_worker(data_dir: Path, database: Path | None = None) -> Iterator[None]:
-    """Hold the locks that make this the only worker of a data folder, and of a database that lies elsewhere.
+    """Hold the locks that make this the only worker of a data folder, and of a database, wherever each lies.
 
     The kernel frees them however we end. Raises `Misconfigured` when another worker is alive.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
     locks = {data_dir / "worker.lock": f"папки {data_dir}"}
-    if database is not None and database.parent.resolve() != data_dir.resolve():
-        locks[database.with_name(f"{database.name}.worker.lock")] = f"базы {database}"
+    if database is not None:
+        locks[database.with_name(f"{database.name}.lock")] = f"базы {database}"
     with ExitStack() as held:
         for path, what in locks.items():
             lock = held.enter_context(path.open("a"))

@@ -359,3 +359,12 @@ def test_the_bytes_of_an_edition_that_gave_way_are_removed_by_an_idle_worker(
     with base.working():
         wait_until(lambda: base.unfinished() == 0)
         wait_until(lambda: [path.name for path in (base.folder / "files").glob("??/*")] == [newer.sha256])
+
+
+def test_there_is_one_worker_to_a_database_whatever_their_folders(tmp_path: Path) -> None:
+    database = tmp_path / "one" / "znayka.db"
+    other = sole_worker(tmp_path / "another", database)
+    with sole_worker(tmp_path / "one", database), pytest.raises(Misconfigured, match="базы"), other:
+        pass
+    with sole_worker(tmp_path / "another", database):
+        pass

@@ -85,7 +85,9 @@ class Jumping(Service):
         """Start another worker on the same database, and wait for its end."""
         env = self.env | {f"ZNAYKA_{name.upper()}": value for name, value in settings.items()}
         command = [sys.executable, "-m", "ingest.worker"]
-        return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=TIMEOUT_S
+        )
 
 
 @pytest.fixture(scope="module")
