@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx
 import psutil
@@ -17,6 +20,7 @@ import pytest
 
 from cli.parts import service_parts
 from cli.supervisor import Supervisor
+from generation.slot import OUT_OF_MEMORY
 from tests.live_model_server import gauge
 from tests.service import Service
 
@@ -26,6 +30,21 @@ LEAVE = "Отпуск составляет 28 календарных дней. �
 QUESTION = {"question": "Сколько дней составляет отпуск?"}
 LONG = "Отпуск предоставляется по графику, утверждённому директором не позднее 17 декабря. " * 150
 TIMEOUT_S = 600.0
+WITHOUT_MEMORY = """
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from generation.slot import Slot
+
+def produce(is_cancelled):
+    yield "слово"
+    raise MemoryError
+
+async def main():
+    async for text in Slot(ThreadPoolExecutor(1), queue_max=1).submit(produce):
+        pass
+
+asyncio.run(main())
+"""
 
 
 @dataclass
@@ -60,8 +79,8 @@ class Supervised:
     def api(self) -> httpx.Client:
         return httpx.Client(base_url=self.service.api_url, timeout=TIMEOUT_S, trust_env=False)
 
-    def talk(self, said_first: Callable[[], None] = lambda: None) -> list[str]:
-        """Have the model talk about a long text; return the events, after calling `said_first` at the first word."""
+    def talk(self, began: Callable[[], None] = lambda: None) -> list[str]:
+        """Have the model talk about a long text; return the events. `began` is called when it begins to read."""
         with self.api() as api:
             model = api.get("/v1/models").json()["data"][1]["id"]
             body = {"model": model, "messages": [{"role": "user", "content": f"{LONG}\nПерескажи."}], "stream": True}
@@ -70,8 +89,8 @@ class Supervised:
                 for line in answer.iter_lines():
                     if line.startswith("data: {"):
                         heard.append(line.removeprefix("data: "))
-                        if len(heard) == 3:
-                            said_first()
+                        if len(heard) == 1:
+                            began()
             return heard
 
     def ask(self, name: str) -> str:
@@ -99,25 +118,42 @@ def supervised(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervised]
             supervisor.stop()
 
 
-def test_without_memory_in_the_middle_of_a_long_answer_it_ends_with_an_error_and_is_brought_back(
+@contextmanager
+def memory_group() -> Iterator[Callable[[int], None]]:
+    """A group of the kernel's that has no memory to give; the call moves a process into it. Skips without the right."""
+    root = Path("/sys/fs/cgroup")
+    is_old = (root / "memory").is_dir()
+    group = (root / "memory" if is_old else root) / f"znayka-test-{os.getpid()}"
+    try:
+        group.mkdir()
+        (group / ("memory.limit_in_bytes" if is_old else "memory.max")).write_text(str(2**20))
+    except OSError:
+        pytest.skip("needs the right to make a memory cgroup")
+    try:
+        yield lambda pid: print((group / "cgroup.procs").write_text(str(pid)))
+    finally:
+        group.rmdir()
+
+
+def test_without_memory_for_a_long_text_the_stream_ends_with_an_error_and_the_model_is_brought_back(
     supervised: Supervised,
 ) -> None:
     pid, starts = supervised.model_pid, supervised.starts
-
-    def take_memory() -> None:
-        size = psutil.Process(pid).memory_info().vms
-        resource.prlimit(pid, resource.RLIMIT_AS, (size // 2, resource.RLIM_INFINITY))
-
-    with ThreadPoolExecutor(1) as client:
-        talk = client.submit(supervised.talk, take_memory)
+    with memory_group() as take_memory, ThreadPoolExecutor(1) as client:
+        talk = client.submit(supervised.talk, lambda: take_memory(pid))  # its first long text: it has to grow
         supervised.until(talk.done)
-    assert json.loads(talk.result()[-1])["error"]["code"] in ("model_unavailable", "model_failed")
+        supervised.until(lambda: not psutil.pid_exists(pid))
+    assert json.loads(talk.result()[-1])["error"]["code"] == "model_unavailable"
     supervised.until(lambda: supervised.starts == starts + 1)
-    assert not psutil.pid_exists(pid), "what had no memory does not go on with half a state"
     with supervised.api() as api:
         assert api.get("/live").status_code == 200
         answer = api.post("/v1/ask", json=QUESTION).json()
     assert (answer["refused"], "28" in answer["answer"]) == (False, True), answer
+
+
+def test_a_lack_of_memory_in_python_ends_the_process_too() -> None:
+    ended = subprocess.run([sys.executable, "-c", WITHOUT_MEMORY], check=False, capture_output=True, text=True)
+    assert ended.returncode == OUT_OF_MEMORY, ended.stderr
 
 
 def test_three_who_wait_behind_a_question_whose_model_is_killed_are_answered_in_their_order(
