@@ -17,6 +17,8 @@ from authlib.integrations.httpx_client import OAuth2Client
 
 import api.identity_tokens
 from api.door import Door, Shown
+from api.identity_tokens import IdentityTokens
+from api.identity_tokens import Provider as OidcProvider
 from core.errors import Misconfigured, Unauthorized
 from core.settings import Settings, load_settings
 from core.types import Role
@@ -154,6 +156,21 @@ def test_new_keys_of_the_provider_are_fetched_and_invented_ones_are_not_asked_fo
     for _ in range(20):
         assert session(service, sign(new_key(), provider.claims())).status_code == 401
     assert provider.fetches == fetched
+
+
+def test_new_keys_of_the_provider_are_fetched_though_the_clock_went_back_by_a_day(
+    provider: Provider,
+) -> None:
+    wall, ticks = [time.time()], [0.0]
+    known = IdentityTokens(
+        OidcProvider(provider.url, CLIENT_ID, "preferred_username", "groups"), lambda: wall[0], lambda: ticks[0]
+    )
+    provider.person = {"sub": "1", "preferred_username": "иванов"}
+    assert known.person(provider.token()).name == "иванов"
+    provider.keys = [*provider.keys, new_key()]
+    wall[0] -= 86_400
+    ticks[0] += api.identity_tokens.KEYS_REST_S + 1
+    assert known.person(provider.token()).name == "иванов"
 
 
 def test_while_the_provider_is_down_known_keys_serve_and_a_service_without_them_says_when_to_come_back(
