@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import access, audit, keys, models, training
+from cli import access, audit, collections, keys, models, training
 from cli.console import one_sentence
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(access.users, name="users")
 app.add_typer(access.groups, name="groups")
 app.add_typer(access.grants, name="grants")
+app.add_typer(collections.app, name="collections")
 app.add_typer(audit.app, name="audit")
 app.add_typer(training.app, name="train")
 

@@ -31,7 +31,7 @@ from evaluation.opinions import Rated, pairs_csv
 from evaluation.pairs import Pair, read_pairs
 from evaluation.report import LOWER_IS_BETTER, MEASURE_TITLES
 from ingest.limits import Limits
-from retrieval.store import documents, feedback
+from retrieval.store import documents, feedback, policies
 from retrieval.store.audit import Action
 
 router = APIRouter(prefix="/v1", tags=["evaluations"])
@@ -219,9 +219,22 @@ def _names(found: Parts, principal: Principal, document_ids: Iterable[str]) -> I
 
 def _file(found: Parts, witness: Witness, run_id: str, name: str, headers: dict[str, str]) -> FileResponse:
     run = found.evaluations.runs.get(run_id, witness.principal)
+    _require_shown(found, run, witness.principal)
     path = found.evaluations.runs.file(run, name)
     witness.note(Action.OPENED, run.id, name=name)
     return FileResponse(path, headers={"X-Content-Type-Options": "nosniff"} | headers)
+
+
+def _require_shown(found: Parts, run: Run, principal: Principal) -> None:
+    """A report holds what its owner expected and may be older than the policy: where that masks, editors read it."""
+    reach = Reach(run.scope, run.singles)
+    with found.database.read() as conn:
+        is_masked = policies.is_any_masked(conn, reach)
+    if is_masked and not run.is_editable_by(principal):
+        raise Forbidden(
+            "personal_data_masked",
+            "В этой коллекции персональные данные скрываются, поэтому отчёт проверки открывает только её редактор.",
+        )
 
 
 def _receive(found: Parts, body: Iterable[bytes], content_type: str) -> _Sent:

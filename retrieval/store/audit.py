@@ -33,6 +33,8 @@ class Action(StrEnum):
     GROUP_REMOVED = "group_removed"
     JOINED = "joined"
     LEFT = "left"
+    POLICY_SET = "policy_set"
+    ERASED = "erased"
     AUDIT_READ = "audit_read"
     FORBIDDEN = "forbidden"
     SIGN_IN_REFUSED = "sign_in_refused"

@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from core import faults
 from core.errors import Misconfigured, ServiceError, StorageFull, TryLater
+from retrieval import personal_data
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 WAL_RETRY_S = 0.02
@@ -122,6 +123,7 @@ def _engine(url: str, path: Path, busy_timeout_s: float) -> Engine:
     @event.listens_for(engine, "connect")
     def _on_connect(raw: Any, _record: object) -> None:
         raw.create_function("casefold", 1, str.casefold, deterministic=True)  # SQLite's lower() knows ASCII only
+        raw.create_function("without_personal_data", 1, personal_data.masked, deterministic=True)
         raw.isolation_level = None  # we say BEGIN ourselves; the driver's own habit breaks DDL and snapshots
         _enter_wal(raw, busy_timeout_s)
         for pragma in (
