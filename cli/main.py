@@ -82,6 +82,22 @@ def documents(collection: CollectionOption = "", name: str = "", key: KeyOption 
 
 
 @app.command()
+def erase(
+    document: Annotated[str, typer.Argument(help="Номер или имя документа из znayka documents.")],
+    collection: CollectionOption = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Не переспрашивать.")] = False,
+    report: Annotated[
+        Path | None, typer.Option("--json", help="Записать отчёт в этот файл.", show_default=False)
+    ] = None,
+) -> None:
+    """Стереть документ так, чтобы его нельзя было найти и в файлах; показать отчёт. Код возврата 1: что-то осталось."""
+    from cli.erase import erase as erase_document
+
+    if not erase_document(document, collection=collection or None, is_sure=yes, output=report):
+        sys.exit(1)
+
+
+@app.command()
 def doctor() -> None:
     """Проверить установку и настройки; сказать, что исправить. Код возврата 1: есть ошибки."""
     from cli.doctor import examine

@@ -164,6 +164,12 @@ class Engine:
         self.check_fits(prompt)
         return Generation(self._llama, self.vocabulary, prompt, sampling, is_cancelled)
 
+    def forget(self) -> None:
+        """Drop what was read for earlier prompts, its bytes too: nothing of it is taken up again."""
+        self._llama.reset()  # type: ignore[no-untyped-call]
+        self._llama.input_ids[:] = 0
+        self._llama._ctx.kv_cache_clear()  # type: ignore[no-untyped-call]
+
     def close(self) -> None:
         """Free the model's memory."""
         self._llama.close()

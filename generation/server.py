@@ -133,6 +133,19 @@ async def tokenize(request: Request, body: TokenizeRequest) -> dict[str, int]:
     return {"count": await run_in_threadpool(request.app.state.loader.served.engine.count, body.content)}
 
 
+@router.post("/forget")
+async def forget(request: Request) -> dict[str, str]:
+    """Drop what was read for earlier prompts: a document in them was erased."""
+
+    def work(_is_cancelled: Callable[[], bool]) -> Iterator[str]:
+        request.app.state.loader.served.engine.forget()
+        return iter(())
+
+    async for _ in request.app.state.slot.submit(work):
+        pass
+    return {"status": "forgotten"}
+
+
 @router.get("/v1/models")
 async def models(request: Request) -> dict[str, Any]:
     """The one model served, with what a prompt's author must know about it."""

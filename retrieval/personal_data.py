@@ -36,7 +36,7 @@ _PLAIN |= {0xFF08: "(", 0xFF09: ")", 0xFF0B: "+", 0xFF0E: ".", 0xFF20: "@", 0xFF
 _UNSEEN = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 _LOOKALIKE = re.compile(r"(?<=\d)[OОoоЗзIІl|]{1,2}(?=-?\d)")
 _TELLING = {**dict.fromkeys("OОoо", "0"), **dict.fromkeys("Зз", "3"), **dict.fromkeys("IІl|", "1")}
-_CANDIDATE = re.compile(r"\d|@|[\[(](?:at|собака)[\])]")
+_CANDIDATE = re.compile(r"\d|[@＠]|[\[(](?:at|собака)[\])]")
 
 _AT = re.compile(r"@|[\[(](?:at|собака)[\])]")
 _LOCAL_CHARS, _DOMAIN_CHARS = 66, 200
@@ -44,7 +44,7 @@ _EMAIL = re.compile(
     r"(?<![\w.+%-])[\w.+%-]{1,64}(?: ?@ ?| ?[\[(](?:at|собака)[\])] ?)"
     r"(?:[\w-]{1,63}(?:\.| ?[\[(](?:dot|точка)[\])] ?)){1,5}[^\W\d_]{2,24}(?![\w-])"
 )
-_RUN = re.compile(r"(?<!\d)(?<!\d[.,])\d(?:[ -]{0,2}\d){12,40}(?!\d)")
+_RUN = re.compile(r"(?<!\d)(?<!\d[.,])\d(?:[ -]{0,3}\d){12,40}(?!\d)")
 _SNILS = re.compile(r"(?<![\d-])(?<!\d[ .,/])\d{3}([ -]{0,2})\d{3}[ -]{0,2}\d{3}[ -]{0,3}\d{2}(?![\d-])(?! \d)")
 _INN = re.compile(r"(?<![\d.,/-])\d(?: ?\d){9,11}(?![\d-])(?!\.\d)")
 _NUMBERS = r"(?:№|N[oо]?|номер\w*|ном)?"

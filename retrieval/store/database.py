@@ -6,7 +6,7 @@ import errno
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +101,22 @@ class Database:
         with self.read() as conn:
             rows = [str(row[0]) for row in conn.execute(text("PRAGMA integrity_check"))]
         return [row for row in rows if row != "ok"]
+
+    def scour(self, *, timeout_s: float = 120.0) -> None:
+        """Write the whole file anew and empty the log beside it, so that nothing that was deleted remains in either.
+
+        Readers go on, writers wait. Raises `TryLater` when somebody reads or writes for longer than `timeout_s`,
+        `StorageFull` when there is no room for a second copy.
+        """
+        deadline = time.monotonic() + timeout_s
+        with self._mapped(), closing(sqlite3.connect(self.path, isolation_level=None, timeout=timeout_s)) as raw:
+            raw.create_function("casefold", 1, str.casefold, deterministic=True)
+            raw.execute("PRAGMA synchronous=FULL")
+            raw.execute("VACUUM")
+            while raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                if time.monotonic() > deadline:
+                    raise sqlite3.OperationalError("database is locked by a reader")
+                time.sleep(WAL_RETRY_S)
 
     def close(self) -> None:
         """Close every pooled connection."""
