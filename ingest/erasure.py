@@ -102,8 +102,8 @@ class Erasure:
             found = erasing.doomed(conn, wanted, collection)
             ids = tuple(one.id for one in found)
             passage_ids = erasing.passage_ids(conn, ids)
-            texts = [*(one.name for one in found), *erasing.texts_of(conn, ids)]
-            excerpts = traces.excerpts(texts, erasing.texts_of_others(conn, ids))
+            names = [one.name for one in found]
+            excerpts = traces.excerpts(names, erasing.texts_of(conn, ids), erasing.texts_of_others(conn, ids))
             terms = erasing.own_terms(conn, passage_ids, limit=_TERMS_MAX)
         plans = [plan for plan in erasure_plan.cut_off(self.data_dir / FOLDER) if plan.is_of({wanted, *ids})]
         if found:
@@ -185,15 +185,14 @@ class Erasure:
             "bytes": "нет файла с таким хешем" if not after["bytes"] else self._why_kept(plan),
             "index": "прочитаны номера отрывков в файлах индекса",
             "spool": "прочитаны файлы прежних моделей",
-            "raw": f"{len(plan.marks.excerpts)} выдержек искали в байтах каждого файла папки данных (четыре кодировки)",
+            "raw": f"{len(plan.marks.excerpts)} выдержек искали в файлах папки данных, кроме models (4 кодировки)",
             "temporary": "те же выдержки искали во временных папках службы",
         }
         if not plan.marks.excerpts:
             how["raw"] = "у документа нет слов, которых нет в других; проверено по записям"
         places = [Place(_TITLES[name], plan.before.get(name, 0), after[name], how[name]) for name in _TITLES]
-        model = Place(
-            "кэш модели", 0, int(bool(unforgotten)), unforgotten or "процесс модели забыл прочитанное или не запущен"
-        )
+        forgotten = unforgotten or "процесс модели забыл прочитанное или не запущен"
+        model = Place("память процесса модели", 0, int(bool(unforgotten)), forgotten)
         return Report(plan.marks.ids, (*places, model), self.outside)
 
     def _counts(self, plan: Plan) -> dict[str, int]:
@@ -224,7 +223,8 @@ class Erasure:
 
     def _traces(self, plan: Plan) -> Iterator[Trace]:
         for folder in self._folders():
-            yield from traces.search(folder, plan.marks.excerpts, except_in=self.data_dir / FOLDER)
+            left_out = (self.data_dir / FOLDER, self.data_dir / "models")
+            yield from traces.search(folder, plan.marks.excerpts, except_in=left_out)
 
     def _folders(self) -> list[Path]:
         """The data folder, and the database's where that lies elsewhere."""
@@ -238,7 +238,7 @@ class Erasure:
     def _temporary_traces(self, plan: Plan) -> Iterator[Trace]:
         for pattern in _TEMPORARY:
             for folder in Path(tempfile.gettempdir()).glob(pattern):
-                yield from traces.search(folder, plan.marks.excerpts, except_in=self.data_dir / FOLDER)
+                yield from traces.search(folder, plan.marks.excerpts)
 
     def _index_state(self) -> vectors.IndexState:
         with self.database.read() as conn:

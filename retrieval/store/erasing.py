@@ -24,6 +24,7 @@ _STEMS = "SELECT rowid, stems FROM passage_stems WHERE rowid IN :ids"
 _OPTIMIZE = "INSERT INTO passage_stems (passage_stems) VALUES ('optimize')"
 _TRIGGERS = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit'"
 _PART = 500
+_QUOTES_MAX = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,16 +158,22 @@ def _count(conn: Connection, condition: ColumnElement[bool]) -> int:
     return conn.execute(select(func.count()).where(condition)).scalar_one()
 
 
+def _asked(marks: Marks) -> tuple[str, ...]:
+    """As many excerpts as one statement bears, spread over all; the names come first and are all in it."""
+    step = max(1, -(-len(marks.excerpts) // _QUOTES_MAX))
+    return tuple(dict.fromkeys([*marks.excerpts[:4], *marks.excerpts[::step]]))
+
+
 def _is_opinion_on(marks: Marks) -> ColumnElement[bool]:
     said = (feedback.c.question, feedback.c.answer, feedback.c.comment)
     cites = (feedback.c.document_ids.contains(id_, autoescape=True) for id_ in marks.ids)
-    quotes = (func.instr(column, excerpt) > 0 for column in said for excerpt in marks.excerpts)
+    quotes = (func.instr(column, excerpt) > 0 for column in said for excerpt in _asked(marks))
     return or_(*cites, *quotes)
 
 
 def _is_naming(marks: Marks) -> ColumnElement[bool]:
     has_name = or_(*(func.json_extract(audit.c.detail, path).is_not(None) for path in ("$.name", "$.question")))
-    quotes = (func.instr(audit.c.detail, excerpt) > 0 for excerpt in marks.excerpts)
+    quotes = (func.instr(audit.c.detail, excerpt) > 0 for excerpt in _asked(marks))
     return and_(audit.c.detail != "", has_name, or_(audit.c.object.in_(marks.ids), *quotes))
 
 
