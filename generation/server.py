@@ -136,12 +136,8 @@ async def tokenize(request: Request, body: TokenizeRequest) -> dict[str, int]:
 @router.post("/forget")
 async def forget(request: Request) -> dict[str, str]:
     """Drop what was read for earlier prompts: a document in them was erased."""
-
-    def work(_is_cancelled: Callable[[], bool]) -> Iterator[str]:
-        request.app.state.loader.served.engine.forget()
-        return iter(())
-
-    async for _ in request.app.state.slot.submit(work):
+    served: Served = request.app.state.loader.served
+    async for _ in request.app.state.slot.submit(lambda _is_cancelled: served.engine.forget()):
         pass
     return {"status": "forgotten"}
 

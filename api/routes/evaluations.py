@@ -219,22 +219,11 @@ def _names(found: Parts, principal: Principal, document_ids: Iterable[str]) -> I
 
 def _file(found: Parts, witness: Witness, run_id: str, name: str, headers: dict[str, str]) -> FileResponse:
     run = found.evaluations.runs.get(run_id, witness.principal)
-    _require_shown(found, run, witness.principal)
+    with found.database.read() as conn:
+        run.require_shown(witness.principal, is_masked=policies.is_any_masked(conn, Reach(run.scope, run.singles)))
     path = found.evaluations.runs.file(run, name)
     witness.note(Action.OPENED, run.id, name=name)
     return FileResponse(path, headers={"X-Content-Type-Options": "nosniff"} | headers)
-
-
-def _require_shown(found: Parts, run: Run, principal: Principal) -> None:
-    """A report holds what its owner expected and may be older than the policy: where that masks, editors read it."""
-    reach = Reach(run.scope, run.singles)
-    with found.database.read() as conn:
-        is_masked = policies.is_any_masked(conn, reach)
-    if is_masked and not run.is_editable_by(principal):
-        raise Forbidden(
-            "personal_data_masked",
-            "В этой коллекции персональные данные скрываются, поэтому отчёт проверки открывает только её редактор.",
-        )
 
 
 def _receive(found: Parts, body: Iterable[bytes], content_type: str) -> _Sent:

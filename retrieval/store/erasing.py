@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select, text, update
 
@@ -25,6 +26,8 @@ _OPTIMIZE = "INSERT INTO passage_stems (passage_stems) VALUES ('optimize')"
 _TRIGGERS = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit'"
 _PART = 500
 _QUOTES_MAX = 64
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,5 +180,5 @@ def _is_naming(marks: Marks) -> ColumnElement[bool]:
     return and_(audit.c.detail != "", has_name, or_(audit.c.object.in_(marks.ids), *quotes))
 
 
-def _parts(values: Sequence[object]) -> Iterator[list[object]]:
+def _parts(values: Sequence[T]) -> Iterator[list[T]]:
     return (list(values[at : at + _PART]) for at in range(0, len(values), _PART))
