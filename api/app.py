@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from api import problems
 from api.dependencies import Parts
 from api.measured import Measured
-from api.routes import access, ask, audit, chat, documents, evaluations, extract, health, pages, search
+from api.routes import access, ask, audit, chat, documents, evaluations, extract, health, pages, policies, search
 
 DESCRIPTION = "Answers, in Russian, from your own documents. Errors are RFC 9457 problems with a Russian `detail`."
 THREADS = 40
@@ -38,7 +38,7 @@ def create_app(parts: Parts) -> FastAPI:
     )
     app.state.parts = parts
     problems.install(app)
-    for module in (documents, pages, search, ask, extract, chat, evaluations, access, audit, health):
+    for module in (documents, pages, search, ask, extract, chat, evaluations, access, policies, audit, health):
         app.include_router(module.router)
 
     app.add_middleware(Measured, metrics=parts.metrics)

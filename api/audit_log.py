@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from core.errors import ServiceError, TryLater
-from core.types import Principal
-from retrieval.store import audit
+from core.types import Principal, Reach
+from retrieval.store import audit, policies
 from retrieval.store.audit import Action, Event
 from retrieval.store.database import Database
 
@@ -63,6 +63,12 @@ class AuditLog:
             )
         except queue.Full:
             log.warning("a refused sign-in was not written down")
+
+    def is_masked(self, principal: Principal, collection: str | None) -> bool:
+        """Whether what a question is asked of hides personal data, which the question may then name."""
+        reach = principal.reads if collection is None else Reach(frozenset({collection}))
+        with self._database.read() as conn:
+            return policies.is_any_masked(conn, reach)
 
     def flush(self) -> None:
         """Wait until what was noted before is written, a few seconds at most."""
@@ -129,9 +135,13 @@ class Witness:
         """Have it written soon; what changes the base is written by `event` and `audit.write` with the change."""
         self.log.note(self.event(action, what, **detail))
 
-    def note_question(self, action: Action, question: str, what: str = "") -> None:
-        """Note a question or a search, its text only where the log is to keep it."""
-        self.note(action, what, **({"question": question} if self.log.keeps_questions else {}))
+    def note_question(self, action: Action, question: str, what: str = "", *, collection: str | None = None) -> None:
+        """Note a question or a search, its text only where the log is to keep it and nothing asked may hide any.
+
+        Without a `collection` all that the caller reads is asked.
+        """
+        keeps = self.log.keeps_questions and not self.log.is_masked(self.principal, collection)
+        self.note(action, what, **({"question": question} if keeps else {}))
 
     def event(self, action: Action, what: str = "", **detail: str) -> Event:
         """Return the event, for the transaction of the change."""

@@ -17,7 +17,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
 
-from core.errors import InvalidRequest, NotFound, StorageFull
+from core.errors import Forbidden, InvalidRequest, NotFound, StorageFull
 from core.types import Principal, Problem, Reach
 from evaluation.intervals import Estimate, Verdict
 from evaluation.report import Measure, Report, load, save
@@ -79,6 +79,17 @@ class Run:
     def is_editable_by(self, principal: Principal) -> bool:
         """Whether the principal may stop or remove it."""
         return self._is_within(principal.reads if principal.edits is None else principal.edits)
+
+    def require_shown(self, principal: Principal, *, is_masked: bool) -> None:
+        """Raise `Forbidden` where the principal may not read its report.
+
+        That holds what its author expected, and may be older than the policy that masks: editors alone read it then.
+        """
+        if is_masked and not self.is_editable_by(principal):
+            raise Forbidden(
+                "personal_data_masked",
+                "В этой коллекции персональные данные скрываются, поэтому отчёт проверки открывает только её редактор.",
+            )
 
     def _is_within(self, reach: Reach) -> bool:
         if reach.collections is None:

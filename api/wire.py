@@ -12,6 +12,8 @@ from core.types import (
     Document,
     Interpretation,
     Passage,
+    PersonalKind,
+    PersonalPolicy,
     Problem,
     Progress,
     Status,
@@ -104,6 +106,13 @@ class ErrorOut(Out):
         return cls(code=problem.code, detail=problem.detail)
 
 
+class PersonalCountOut(Out):
+    """How often a document holds a kind of personal data; values are told nowhere."""
+
+    kind: PersonalKind
+    count: int
+
+
 class DocumentOut(Out):
     """An uploaded file and where it is in its life."""
 
@@ -120,6 +129,7 @@ class DocumentOut(Out):
     error: ErrorOut | None
     created_at: datetime
     updated_at: datetime
+    personal_data: list[PersonalCountOut] | None
 
     @classmethod
     def of(cls, document: Document) -> Self:
@@ -140,10 +150,11 @@ class DocumentsOut(Out):
 
 
 class CollectionOut(Out):
-    """A collection and how many documents it holds."""
+    """A collection, how many documents it holds, and what it does with personal data."""
 
     name: str
     documents: int
+    personal_data: PersonalPolicy
 
 
 class CollectionsOut(Out):

@@ -12,6 +12,7 @@ from core.errors import InvalidRequest, TryLater
 from core.types import Document, Status
 from ui.client import Client
 from ui.wire import ClientError
+from ui.words import personal
 
 ENDS = frozenset({Status.READY, Status.PARTIAL, Status.FAILED})
 WORDS = {
@@ -108,6 +109,8 @@ def show_documents(documents: Iterable[Document]) -> None:
     for one in shown:
         if one.error is not None:
             say(f"{one.name}: {one.error.detail}")
+        if held := personal(one):
+            say(f"{one.name}: {held}")
 
 
 def _upload(client: Client, name: str, path: Path, *, collection: str, replace: bool) -> Document:

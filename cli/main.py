@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import access, audit, keys, models, training
+from cli import access, audit, collections, keys, models, training
 from cli.console import one_sentence
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(access.users, name="users")
 app.add_typer(access.groups, name="groups")
 app.add_typer(access.grants, name="grants")
+app.add_typer(collections.app, name="collections")
 app.add_typer(audit.app, name="audit")
 app.add_typer(training.app, name="train")
 
@@ -78,6 +79,22 @@ def documents(collection: CollectionOption = "", name: str = "", key: KeyOption 
     from cli.documents import every_document, show_documents
 
     show_documents(every_document(_client(key), collection=collection, name=name))
+
+
+@app.command()
+def erase(
+    document: Annotated[str, typer.Argument(help="Номер или имя документа из znayka documents.")],
+    collection: CollectionOption = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Не переспрашивать.")] = False,
+    report: Annotated[
+        Path | None, typer.Option("--json", help="Записать отчёт в этот файл.", show_default=False)
+    ] = None,
+) -> None:
+    """Стереть документ так, чтобы его нельзя было найти и в файлах; показать отчёт. Код возврата 1: что-то осталось."""
+    from cli.erase import erase as erase_document
+
+    if not erase_document(document, collection=collection or None, is_sure=yes, output=report):
+        sys.exit(1)
 
 
 @app.command()

@@ -73,9 +73,40 @@ class Problem:
     detail: str
 
 
+class PersonalKind(StrEnum):
+    """A kind of personal data that is told by its form. A company's ИНН is told apart, because it is public."""
+
+    PASSPORT = "passport"
+    SNILS = "snils"
+    INN = "inn"
+    COMPANY_INN = "company_inn"
+    PHONE = "phone"
+    EMAIL = "email"
+    CARD = "card"
+
+
+class PersonalPolicy(StrEnum):
+    """What a collection does with personal data: nothing, hide it in all that is shown, or take no file with it."""
+
+    ALLOW = "allow"
+    MASK = "mask"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalCount:
+    """How often a document holds a kind of personal data; never which values."""
+
+    kind: PersonalKind
+    count: int
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
-    """An uploaded file and where it is in its life. `pages` is None where pages have no numbers."""
+    """An uploaded file and where it is in its life. `pages` is None where pages have no numbers.
+
+    `personal_data` is None as long as nobody has looked for it.
+    """
 
     id: str
     name: str
@@ -90,6 +121,7 @@ class Document:
     error: Problem | None
     created_at: datetime
     updated_at: datetime
+    personal_data: tuple[PersonalCount, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,6 @@ class Engine:
         """Load the model; `threads` 0 takes physical cores to decode and all cores to read the prompt.
 
         `adapter` is a LoRA in GGUF that stays on for the engine's life.
-
         Raises `Misconfigured` when the file is not a GGUF that llama.cpp can load.
         """
         llama_cpp.llama_log_set(_forward_log, ctypes.c_void_p(0))
@@ -163,6 +162,13 @@ class Engine:
         """Prepare to continue `prompt`; iterate over the result to run it. Raises `InvalidRequest`."""
         self.check_fits(prompt)
         return Generation(_Decoding(self._llama, self.vocabulary, prompt, sampling, is_cancelled))
+
+    def forget(self) -> tuple[str, ...]:
+        """Drop what was read for earlier prompts, its bytes too; a job of the slot that says nothing."""
+        self._llama.reset()  # type: ignore[no-untyped-call]
+        self._llama.input_ids[:] = 0
+        self._llama._ctx.kv_cache_clear()  # type: ignore[no-untyped-call]
+        return ()
 
     def close(self) -> None:
         """Free the model's memory."""

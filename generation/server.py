@@ -133,6 +133,15 @@ async def tokenize(request: Request, body: TokenizeRequest) -> dict[str, int]:
     return {"count": await run_in_threadpool(request.app.state.loader.served.engine.count, body.content)}
 
 
+@router.post("/forget")
+async def forget(request: Request) -> dict[str, str]:
+    """Drop what was read for earlier prompts: a document in them was erased."""
+    served: Served = request.app.state.loader.served
+    async for _ in request.app.state.slot.submit(lambda _is_cancelled: served.engine.forget()):
+        pass
+    return {"status": "forgotten"}
+
+
 @router.get("/v1/models")
 async def models(request: Request) -> dict[str, Any]:
     """The one model served, with what a prompt's author must know about it."""

@@ -38,7 +38,7 @@ class Compaction:
             state = vectors.state(conn)
             changes = vectors.changes_since_index(conn)
         wanted = max(1, self.threshold // _IDLE_SHARE) if is_idle else self.threshold
-        is_due = changes >= wanted or (state.generation > 0 and not self._is_sound(state))
+        is_due = changes >= wanted or not state.is_clean or (state.generation > 0 and not self._is_sound(state))
         if is_due and state.fingerprint is not None:
             self._write()
         return is_due
@@ -52,7 +52,8 @@ class Compaction:
         faults.reach(Point.INDEX_UNSWITCHED)
         with self.database.write() as conn:
             vectors.switch(conn, generation=edition.generation, index_revision=edition.revision)
-        remove_older(self.folder, state.generation)
+        # After an erasure the file before this one goes at once; who was about to read it searches without it.
+        remove_older(self.folder, state.generation if state.is_clean else edition.generation)
         _LOG.info("index %d written: %d passages", edition.generation, len(added.ids))
 
     def _is_sound(self, state: IndexState) -> bool:

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core import faults
-from core.errors import UnreadableDocument
+from core.errors import ServiceError, UnreadableDocument
 from core.faults import Point
-from core.types import ParsedDocument
+from core.types import ParsedDocument, PersonalKind
 from ingest import desk as on_desk
 from ingest import reasons
 from ingest.chunking import Chunk, chunk, embedded_text
 from ingest.desk import Desk, Gone
 from ingest.files import FileStore
+from ingest.personal_check import admit
 from ingest.sandbox import Sandbox
+from ingest.upkeep import remove_unneeded
 from retrieval.embedding.encoder import Encoder
 from retrieval.store.jobs import Job
 from retrieval.store.passages import Ingested, NewPage, NewPassage, Vector, known_vectors
+from retrieval.store.policies import REFUSED
 
 _LOG = logging.getLogger(__name__)
 SLICE_PASSAGES = 256  # in one call of the encoder: enough to sort by length, few enough for some seconds
@@ -36,6 +39,7 @@ class Prepared:
     parsed: ParsedDocument
     chunks: tuple[Chunk, ...]
     keys: tuple[str, ...]
+    personal_data: Mapping[PersonalKind, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,9 @@ class Preparation:
             self.sandbox.close()  # its child is still busy with what nobody wants
         except Exception as exc:  # noqa: BLE001 -- the worker must survive every document
             self.desk.give_up(job, exc)
+            if isinstance(exc, UnreadableDocument) and exc.code == REFUSED:
+                with suppress(ServiceError, OSError):  # the sweep removes what cannot be removed now
+                    remove_unneeded(self.desk.database, self.files, job.sha256)
         return None
 
     def _prepare(self, job: Job) -> Prepared:
@@ -74,6 +81,7 @@ class Preparation:
             path, job.name, lambda done, total: self.desk.report([on_desk.parsing(job, done, total)])
         )
         faults.reach(Point.PARSED)
+        counts = admit(self.desk.database, job, parsed)
         chunks = tuple(chunk(parsed, max_chars=self.cutting.max_chars, overlap_chars=self.cutting.overlap_chars))
         if not chunks:
             raise (
@@ -81,7 +89,7 @@ class Preparation:
             )
         faults.reach(Point.CHUNKED)
         keys = tuple(vector_key(self.fingerprint, embedded_text(job.name, piece)) for piece in chunks)
-        return Prepared(job, parsed, chunks, keys)
+        return Prepared(job, parsed, chunks, keys, counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +174,7 @@ class Finishing:
                 for piece, key in zip(prepared.chunks, prepared.keys, strict=True)
             ),
             problem=prepared.parsed.problem,
+            personal_data=prepared.personal_data,
         )
 
     def _passage(self, document_name: str, piece: Chunk, key: str, vector: Vector) -> NewPassage:

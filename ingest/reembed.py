@@ -6,11 +6,13 @@ The old pair of model and vectors serves until then. Its vectors are kept: the w
 from __future__ import annotations
 
 import logging
+import re
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +28,10 @@ _LOG = logging.getLogger(__name__)
 _LOG_EVERY_S = 10.0
 _FOLDER = "reembed"
 _NORM_TOLERANCE = 1e-2
+_KEY = re.compile(rb"[0-9a-f]{64}")
+_NO_KEY = b"0" * 64
+_BEFORE_VECTOR_BYTES = 8 + 64
+_HEAD_BYTES = 2**16
 
 Records = NDArray[np.void]
 
@@ -163,6 +169,41 @@ def reembed(database: Database, encoder: Encoder, data_dir: Path) -> bool:
     while reembedding.advance() or not reembedding.switch():
         pass
     return bool(total)
+
+
+def forget(data_dir: Path, passage_ids: NDArray[np.int64]) -> None:
+    """Overwrite the vectors of these passages in all files that keep some.
+
+    In place, with a vector that is nobody's: the worker may be appending to one of the files.
+    """
+    for records, rows in _kept(data_dir, passage_ids):
+        records["key"][rows] = _NO_KEY
+        records["vector"][rows] = np.eye(1, records["vector"].shape[1], dtype="<f4")[0]
+        records.flush()
+
+
+def held(data_dir: Path, passage_ids: NDArray[np.int64]) -> int:
+    """Return how many vectors of these passages the files of other models keep."""
+    return sum(len(rows) for _, rows in _kept(data_dir, passage_ids))
+
+
+def _kept(data_dir: Path, passage_ids: NDArray[np.int64]) -> Iterator[tuple[np.memmap[Any, Any], NDArray[np.intp]]]:
+    for path in sorted((data_dir / _FOLDER).glob("*.vectors")):
+        record = _record_of(path)
+        if record is not None:
+            count = path.stat().st_size // record.itemsize
+            records = np.memmap(path, record, mode="r+", shape=(count,))
+            yield records, np.flatnonzero(np.isin(records["id"], passage_ids) & (records["key"] != _NO_KEY))
+
+
+def _record_of(path: Path) -> np.dtype[np.void] | None:
+    """Tell the dimension of a file's vectors by the distance of its first two keys; None for fewer than one record."""
+    with path.open("rb") as file:
+        starts = [match.start() for match in _KEY.finditer(file.read(_HEAD_BYTES))]
+    if not starts:
+        return None
+    size_bytes = starts[1] - starts[0] if len(starts) > 1 else path.stat().st_size
+    return _record((size_bytes - _BEFORE_VECTOR_BYTES) // 4)
 
 
 def share_done(database: Database, encoder: Encoder, data_dir: Path) -> Share | None:

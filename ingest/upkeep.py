@@ -11,6 +11,7 @@ from core.errors import ServiceError
 from ingest.audit_pruning import AuditPruning
 from ingest.compaction import Compaction
 from ingest.files import FileStore
+from ingest.personal_check import PersonalDataChecking
 from ingest.sentences import SentenceFilling
 from retrieval.store import documents, vectors
 from retrieval.store.database import Database
@@ -46,7 +47,8 @@ class Upkeep:
                 self._swept_revision = self._revision()
                 sweep(self.database, self.files)
             is_pruning = self.pruning is not None and self.pruning.run()
-            return is_pruning or (is_idle and self.filling.run())
+            is_checking = is_idle and PersonalDataChecking(self.database).run()
+            return is_pruning or is_checking or (is_idle and self.filling.run())
         except (ServiceError, OSError) as exc:
             _LOG.warning("upkeep put off: %s", exc)
             return False
@@ -71,6 +73,11 @@ def sweep(database: Database, files: FileStore) -> None:
     orphans = files.sweep_orphans(known, is_needed=partial(_is_stored, database))
     if leftovers or orphans:
         _LOG.info("removed %d unfinished uploads and %d files without a document", leftovers, orphans)
+
+
+def remove_unneeded(database: Database, files: FileStore, sha256: str) -> bool:
+    """Remove bytes unless a document, of whomever, needs them; say whether they are gone."""
+    return files.remove(sha256, is_needed=partial(_is_stored, database, sha256))
 
 
 def _is_stored(database: Database, sha256: str) -> bool:

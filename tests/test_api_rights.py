@@ -110,6 +110,8 @@ ROWS: dict[tuple[str, str], Row] = {
     ("DELETE", "/v1/groups"): Row(known(403, 403, 403, 404), path="/v1/groups?name=нет"),
     ("POST", "/v1/memberships"): Row(known(403, 403, 403, 204), {"json": {"user": "человек", "group": "люди"}}),
     ("DELETE", "/v1/memberships"): Row(known(403, 403, 403, 404), path="/v1/memberships?user=человек&group=нет"),
+    ("GET", "/v1/policies"): Row(known(403, 403, 403, 200)),
+    ("POST", "/v1/policies"): Row(known(403, 403, 403, 200), {"json": {"collection": "Я", "personal_data": "mask"}}),
     ("GET", "/v1/audit"): Row(known(403, 403, 403, 200)),
 }
 

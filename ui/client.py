@@ -42,6 +42,7 @@ UPLOAD_TIMEOUT = httpx.Timeout(300.0, connect=5.0)
 # A question may wait in the queue and a slow processor may read for minutes before the first word.
 ANSWER_TIMEOUT = httpx.Timeout(600.0, connect=5.0)
 UNNUMBERED_MAX = 50
+MASKED = "personal_data_masked"
 QUOTE_MAX_CHARS = 2000
 
 DOWN = (
@@ -117,12 +118,12 @@ class Client:
         return page if quote in page.text else first
 
     def page_image(self, document_id: str, page: int, *, quote: str, width_px: int) -> bytes | None:
-        """PNG of a page with the quote marked; None where the document has no images of pages."""
+        """PNG of a page with the quote marked; None where there is none, or none that this visitor may see."""
         path = f"/v1/documents/{document_id}/pages/{page}/image"
         try:
             return self._call("GET", path, params={"quote": quote[:QUOTE_MAX_CHARS], "width_px": width_px}).content
         except ClientError as exc:
-            if exc.status in {HTTPStatus.NOT_FOUND, HTTPStatus.UNSUPPORTED_MEDIA_TYPE}:
+            if exc.status in {HTTPStatus.NOT_FOUND, HTTPStatus.UNSUPPORTED_MEDIA_TYPE} or exc.code == MASKED:
                 return None
             raise
 

@@ -12,7 +12,7 @@ from ui.look import notice, quiet
 from ui.source import offer_download
 from ui.uploads import show_upload
 from ui.wire import ClientError, Collection, DocumentList
-from ui.words import MOVING, collection, facts, failure, stage, status
+from ui.words import MOVING, POLICY_WORDS, collection, facts, failure, personal, stage, status
 
 REFRESH_S = 2.0
 PAGE_SIZE = 20
@@ -58,6 +58,10 @@ def _filters(collections: tuple[Collection, ...]) -> None:
         persist_state="session",
         on_change=_first_page,
     )
+    chosen = [each for each in collections if each.name == (st.session_state.get("collection_filter") or ALL)]
+    for each in chosen:
+        if said := POLICY_WORDS[each.personal_data]:
+            quiet(said, key="policy")
 
 
 def _first_page() -> None:
@@ -102,6 +106,8 @@ def _show_document(client: Client, document: Document) -> None:
                 with st.container(key=f"name-{document.id}"):
                     st.text(document.name)
                 quiet(facts(document), key=f"facts-{document.id}")
+                if held := personal(document):
+                    quiet(held, key=f"personal-{document.id}")
             st.markdown(f"{ICONS[document.status]} {status(document)}", width="content")
             offer_download(client, document.id, document.name, label="Скачать")
             if st.button("Удалить", key=f"delete-{document.id}", icon=":material/delete:", type="tertiary"):

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from core.errors import ServiceError
-from core.types import Citation, Conflict, Document, Interpretation, Problem, Timings
+from core.types import Citation, Conflict, Document, Interpretation, PersonalPolicy, Problem, Timings
 
 T = TypeVar("T")
 
@@ -62,10 +62,11 @@ class DocumentList:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """A named set of documents and how many it holds."""
+    """A named set of documents, how many it holds, and what it does with personal data."""
 
     name: str
     documents: int = 0
+    personal_data: PersonalPolicy = PersonalPolicy.ALLOW
 
 
 @dataclass(frozen=True, slots=True)

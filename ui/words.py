@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.types import Citation, Document, Progress, Status
+from core.types import Citation, Document, PersonalKind, PersonalPolicy, Progress, Status
 from ui.wire import Answered, ClientError, Found, FoundPlace, Queued
 
 STATUS_WORDS = {
@@ -21,6 +21,20 @@ STAGE_WORDS = {
     "chunking": "Делим на фрагменты",
     "embedding": "Готовим к поиску",
     "indexing": "Готовим к поиску",
+}
+PERSONAL_WORDS = {
+    PersonalKind.PASSPORT: "паспорт",
+    PersonalKind.SNILS: "СНИЛС",
+    PersonalKind.INN: "ИНН",
+    PersonalKind.COMPANY_INN: "ИНН организации",
+    PersonalKind.PHONE: "телефон",
+    PersonalKind.EMAIL: "e-mail",
+    PersonalKind.CARD: "карта",
+}
+POLICY_WORDS = {
+    PersonalPolicy.ALLOW: "",
+    PersonalPolicy.MASK: "Персональные данные в ответах и на страницах скрываются, исходный файл открывает редактор.",
+    PersonalPolicy.REFUSE: "Файлы с персональными данными не принимаются.",
 }
 DEFAULT_COLLECTION = "default"
 MOVING = frozenset({Status.QUEUED, Status.PARSING, Status.EMBEDDING})
@@ -81,6 +95,15 @@ def facts(document: Document) -> str:
         known.append(count(document.passages, "фрагмент", "фрагмента", "фрагментов"))
     known.append(f"{document.created_at:%d.%m.%Y}")
     return " · ".join(known)
+
+
+def personal(document: Document) -> str:
+    """What a document was found to hold: «Персональные данные: телефон 3, СНИЛС 1»; empty for none."""
+    if not document.personal_data:
+        return ""
+    return "Персональные данные: " + ", ".join(
+        f"{PERSONAL_WORDS[one.kind]} {one.count}" for one in document.personal_data
+    )
 
 
 def place(source: Citation | Found | FoundPlace) -> str:

@@ -44,7 +44,7 @@ EVENTS = "`stream: true` answers events: queued, sources, token, done, error; se
 async def ask(asked: AskIn, request: Request, found: PartsDep, witness: WitnessDep) -> AnswerOut | Response:
     """Answer from the documents this caller may read, naming the pages relied on."""
     wanted = _request(asked, found, witness.principal)
-    witness.note_question(Action.ASKED, wanted.question, asked.collection or "")
+    witness.note_question(Action.ASKED, wanted.question, asked.collection or "", collection=asked.collection)
     turn = found.turns.enter(witness.principal.name)
     if asked.stream:
         return TurnStream(_event_stream(found, wanted, turn), found.turns, turn)

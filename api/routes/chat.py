@@ -109,7 +109,7 @@ async def _from_documents(asked: ChatIn, request: Request, found: Parts, witness
         history=history,
         top_k=found.settings.top_k,
     )
-    witness.note_question(Action.ASKED, wanted.question, asked.collection or "")
+    witness.note_question(Action.ASKED, wanted.question, asked.collection or "", collection=asked.collection)
     turn = found.turns.enter(witness.principal.name)
     if asked.stream:
         return TurnStream(_answer_chunks(found, wanted, turn), found.turns, turn)

@@ -22,6 +22,7 @@ from core.faults import Point
 from core.types import Document, Status
 from ingest import media_type
 from ingest.files import Received
+from ingest.upkeep import remove_unneeded
 from retrieval.store import audit, documents
 from retrieval.store.audit import Action, Event
 from retrieval.store.documents import Upload
@@ -67,7 +68,7 @@ def _receive(found: Parts, witness: Witness, body: Iterator[bytes], content_type
     except BaseException:
         for _, file in files:
             with suppress(ServiceError, OSError):  # the sweep removes what cannot be removed now
-                _remove_bytes(found, file.sha256)
+                remove_unneeded(found.database, found.files, file.sha256)
         raise
 
 
@@ -171,6 +172,7 @@ def content(document_id: str, found: PartsDep, witness: WitnessDep) -> FileRespo
     """Give the original bytes back under the original name."""
     with found.database.read() as conn:
         document = documents.get(conn, document_id, witness.principal)
+        documents.require_original(conn, document, witness.principal)
     witness.note(Action.OPENED, document.id, name=document.name)
     return FileResponse(
         found.files.path(document.sha256),
@@ -192,18 +194,8 @@ def delete(document_id: str, found: PartsDep, witness: WitnessDep) -> Response:
         documents.remove(conn, document_id, witness.principal)
         named = {"name": document.name, "collection": document.collection}
         audit.write(conn, [witness.event(Action.DELETED, document.id, **named)])
-    _remove_bytes(found, document.sha256)
+    remove_unneeded(found.database, found.files, document.sha256)
     return Response(status_code=HTTPStatus.NO_CONTENT)
-
-
-def _remove_bytes(found: Parts, sha256: str) -> None:
-    """Remove the bytes unless a document, of whomever, needs them."""
-
-    def is_needed() -> bool:
-        with found.database.read() as conn:
-            return documents.is_stored(conn, sha256)
-
-    found.files.remove(sha256, is_needed=is_needed)
 
 
 @router.get("/collections")

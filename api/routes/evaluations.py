@@ -31,7 +31,7 @@ from evaluation.opinions import Rated, pairs_csv
 from evaluation.pairs import Pair, read_pairs
 from evaluation.report import LOWER_IS_BETTER, MEASURE_TITLES
 from ingest.limits import Limits
-from retrieval.store import documents, feedback
+from retrieval.store import documents, feedback, policies
 from retrieval.store.audit import Action
 
 router = APIRouter(prefix="/v1", tags=["evaluations"])
@@ -219,6 +219,8 @@ def _names(found: Parts, principal: Principal, document_ids: Iterable[str]) -> I
 
 def _file(found: Parts, witness: Witness, run_id: str, name: str, headers: dict[str, str]) -> FileResponse:
     run = found.evaluations.runs.get(run_id, witness.principal)
+    with found.database.read() as conn:
+        run.require_shown(witness.principal, is_masked=policies.is_any_masked(conn, Reach(run.scope, run.singles)))
     path = found.evaluations.runs.file(run, name)
     witness.note(Action.OPENED, run.id, name=name)
     return FileResponse(path, headers={"X-Content-Type-Options": "nosniff"} | headers)

@@ -78,7 +78,9 @@ class ExtractOut(Out):
 async def extract(wanted: ExtractIn, request: Request, found: PartsDep, witness: WitnessDep) -> ExtractOut:
     """Draw facts as JSON that is valid by `json_schema`, each with the words of a document that it rests on."""
     asked = await run_in_threadpool(_request, wanted, found, witness.principal)
-    witness.note_question(Action.EXTRACTED, asked.instruction, wanted.document_id or wanted.collection or "")
+    witness.note_question(
+        Action.EXTRACTED, asked.instruction, wanted.document_id or wanted.collection or "", collection=wanted.collection
+    )
     turn = found.turns.enter(witness.principal.name)
     try:
         return ExtractOut.of(await unless_gone(request, _extraction(found, asked, turn)))

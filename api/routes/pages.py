@@ -42,6 +42,7 @@ def image(
     """Give a PNG of a page of a PDF or an image, with the words of `quote` marked; 415 for other formats."""
     with found.database.read() as conn:
         document = documents.get(conn, document_id, witness.principal)
+        documents.require_original(conn, document, witness.principal)
         number = passages.page(conn, document_id, page, witness.principal).number
     if document.media_type not in WITH_IMAGES or number is None:
         raise UnsupportedType("no_page_images", "У этого формата нет изображений страниц; доступен текст страницы.")

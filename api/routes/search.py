@@ -20,7 +20,7 @@ router = APIRouter(prefix="/v1", tags=["questions"])
 async def search(wanted: SearchIn, found: PartsDep, witness: WitnessDep) -> SearchOut:
     """Find the passages nearest to a query, by meaning and by Russian keywords; neighbours come as one."""
     query = checked(wanted.query, found.settings)
-    witness.note_question(Action.SEARCHED, query, wanted.collection or "")
+    witness.note_question(Action.SEARCHED, query, wanted.collection or "", collection=wanted.collection)
     search_once = partial(
         found.searcher.search,
         query,

@@ -36,6 +36,8 @@ class Action(StrEnum):
     GROUP_REMOVED = "group_removed"
     JOINED = "joined"
     LEFT = "left"
+    POLICY_SET = "policy_set"
+    ERASED = "erased"
     AUDIT_READ = "audit_read"
     AUDIT_PRUNED = "audit_pruned"
     FORBIDDEN = "forbidden"

@@ -6,7 +6,7 @@ import errno
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from core import faults
 from core.errors import Misconfigured, ServiceError, StorageFull, TryLater
+from retrieval import personal_data
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 WAL_RETRY_S = 0.02
@@ -101,6 +102,22 @@ class Database:
             rows = [str(row[0]) for row in conn.execute(text("PRAGMA integrity_check"))]
         return [row for row in rows if row != "ok"]
 
+    def scour(self, *, timeout_s: float = 120.0) -> None:
+        """Write the whole file anew and empty the log beside it, so that nothing that was deleted remains in either.
+
+        Readers go on, writers wait. Raises `TryLater` when somebody reads or writes for longer than `timeout_s`,
+        `StorageFull` when there is no room for a second copy.
+        """
+        deadline = time.monotonic() + timeout_s
+        with self._mapped(), closing(sqlite3.connect(self.path, isolation_level=None, timeout=timeout_s)) as raw:
+            raw.create_function("casefold", 1, str.casefold, deterministic=True)
+            raw.execute("PRAGMA synchronous=FULL")
+            raw.execute("VACUUM")
+            while raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                if time.monotonic() > deadline:
+                    raise sqlite3.OperationalError("database is locked by a reader")
+                time.sleep(WAL_RETRY_S)
+
     def close(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
@@ -122,6 +139,7 @@ def _engine(url: str, path: Path, busy_timeout_s: float) -> Engine:
     @event.listens_for(engine, "connect")
     def _on_connect(raw: Any, _record: object) -> None:
         raw.create_function("casefold", 1, str.casefold, deterministic=True)  # SQLite's lower() knows ASCII only
+        raw.create_function("without_personal_data", 1, personal_data.masked, deterministic=True)
         raw.isolation_level = None  # we say BEGIN ourselves; the driver's own habit breaks DDL and snapshots
         _enter_wal(raw, busy_timeout_s)
         for pragma in (

@@ -6,12 +6,13 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, insert, or_, select, true, update
 from uuid_utils import uuid7
 
 from core.errors import Forbidden, NotFound
-from core.types import Document, Principal, Problem, Progress, Reach, Status
-from retrieval.store import removal
+from core.types import Document, PersonalPolicy, Principal, Problem, Progress, Reach, Status
+from retrieval import personal_data
+from retrieval.store import policies, removal
 from retrieval.store.schema import documents
 
 FINISHED = (Status.READY, Status.PARTIAL, Status.FAILED)
@@ -50,10 +51,11 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class CollectionSize:
-    """A collection and how many documents stand in it."""
+    """A collection, how many documents stand in it, and what it does with personal data."""
 
     name: str
     documents: int
+    personal_data: PersonalPolicy
 
 
 def add(conn: Connection, upload: Upload, principal: Principal, *, now: float) -> Document:
@@ -108,7 +110,8 @@ def _add_known(conn: Connection, row: Row[tuple[object, ...]], upload: Upload, *
             conn.execute(update(documents).where(documents.c.id == row.id).values(**newest))
             rivals = and_(rivals, documents.c.status.not_in(ANSWERING))
         removal.remove_documents(conn, rivals, heir=row.id)
-    return _document(conn.execute(select(documents).where(documents.c.id == row.id)).one())
+    known = conn.execute(select(documents).where(documents.c.id == row.id)).one()
+    return _document(known, policies.guarded(conn))
 
 
 def get(conn: Connection, document_id: str, principal: Principal) -> Document:
@@ -116,7 +119,7 @@ def get(conn: Connection, document_id: str, principal: Principal) -> Document:
     row = conn.execute(select(documents).where(documents.c.id == document_id, readable(principal))).one_or_none()
     if row is None:
         raise not_found()
-    return _document(row)
+    return _document(row, policies.guarded(conn))
 
 
 def listing(conn: Connection, query: Query, principal: Principal, *, limit: int, cursor: str | None) -> Listing:
@@ -126,12 +129,16 @@ def listing(conn: Connection, query: Query, principal: Principal, *, limit: int,
         wanted.append(documents.c.collection == query.collection)
     if query.status is not None:
         wanted.append(documents.c.status == query.status)
+    hidden = policies.guarded(conn)
     if query.name_part:
-        wanted.append(func.casefold(documents.c.name).contains(query.name_part.casefold(), autoescape=True))
+        # What is hidden must not be guessed digit by digit either.
+        is_hidden = documents.c.collection.in_(sorted(hidden))
+        name = case((is_hidden, func.without_personal_data(documents.c.name)), else_=documents.c.name)
+        wanted.append(func.casefold(name).contains(query.name_part.casefold(), autoescape=True))
     if cursor is not None:
         wanted.append(documents.c.id < cursor)
     rows = conn.execute(select(documents).where(*wanted).order_by(documents.c.id.desc()).limit(limit + 1)).all()
-    items = tuple(_document(row) for row in rows[:limit])
+    items = tuple(_document(row, hidden) for row in rows[:limit])
     return Listing(items, items[-1].id if len(rows) > limit else None)
 
 
@@ -141,10 +148,30 @@ def remove(conn: Connection, document_id: str, principal: Principal) -> None:
     Raises `NotFound` if there is none that the principal may read, `Forbidden` for one that they may only read.
     """
     get(conn, document_id, principal)
-    mine = select(documents.c.id).where(documents.c.id == document_id, within(_edits(principal)))
-    if conn.execute(mine).first() is None:
+    if not is_editable(conn, document_id, principal):
         raise Forbidden("role_too_low", "Этот документ открыт вам только для чтения. Удалить его может редактор.")
     removal.remove_documents(conn, documents.c.id == document_id)
+
+
+def is_editable(conn: Connection, document_id: str, principal: Principal) -> bool:
+    """Say whether the principal may change a document."""
+    mine = select(documents.c.id).where(documents.c.id == document_id, within(_edits(principal)))
+    return conn.execute(mine).first() is not None
+
+
+def require_original(conn: Connection, document: Document, principal: Principal) -> None:
+    """Raise where a principal may not have a document's own bytes or their picture, in which nothing can be masked.
+
+    `Forbidden` for readers of a collection that hides personal data; `NotFound` where the file was not taken in.
+    """
+    if document.error is not None and document.error.code == policies.REFUSED:
+        raise NotFound("not_kept", f"Файл «{document.name}» не принят и не хранится: в нём персональные данные.")
+    if document.collection in policies.masked(conn) and not is_editable(conn, document.id, principal):
+        raise Forbidden(
+            "personal_data_masked",
+            "В этой коллекции персональные данные скрываются, а в исходном файле их не скрыть: "
+            "его открывает только редактор. Вам доступен текст страниц.",
+        )
 
 
 def collections(conn: Connection, principal: Principal) -> tuple[CollectionSize, ...]:
@@ -155,17 +182,24 @@ def collections(conn: Connection, principal: Principal) -> tuple[CollectionSize,
         .group_by(documents.c.collection)
         .order_by(documents.c.collection)
     )
-    return tuple(CollectionSize(name, count) for name, count in rows)
+    chosen = policies.policies(conn)
+    return tuple(CollectionSize(name, count, chosen.get(name, PersonalPolicy.ALLOW)) for name, count in rows)
 
 
 def is_stored(conn: Connection, sha256: str) -> bool:
     """Say whether any document, of any caller, still needs the bytes with this hash."""
-    return conn.execute(select(documents.c.id).where(documents.c.sha256 == sha256).limit(1)).first() is not None
+    needing = select(documents.c.id).where(documents.c.sha256 == sha256, _keeps_bytes())
+    return conn.execute(needing.limit(1)).first() is not None
 
 
 def stored_hashes(conn: Connection) -> frozenset[str]:
     """Return the hashes of all bytes that documents refer to, for the sweep of orphan files."""
-    return frozenset(conn.execute(select(documents.c.sha256).distinct()).scalars())
+    return frozenset(conn.execute(select(documents.c.sha256).where(_keeps_bytes()).distinct()).scalars())
+
+
+def _keeps_bytes() -> ColumnElement[bool]:
+    """All but those that were refused for personal data: the service must not go on holding what it does not take."""
+    return documents.c.error_code.is_distinct_from(policies.REFUSED)
 
 
 def count(conn: Connection, principal: Principal) -> int:
@@ -240,11 +274,13 @@ def not_found() -> NotFound:
     return NotFound("document_not_found", "Документ не найден: он удалён или такого не было.")
 
 
-def _document(row: Row[tuple[object, ...]]) -> Document:
+def _document(row: Row[tuple[object, ...]], hidden: frozenset[str]) -> Document:
+    """`hidden` are the collections in whose names and reasons no personal data is shown."""
+    shown = personal_data.masked if row.collection in hidden else str
     is_running = row.status in (Status.PARSING, Status.EMBEDDING)
     return Document(
         id=row.id,
-        name=row.name,
+        name=shown(row.name),
         collection=row.collection,
         media_type=row.media_type,
         size_bytes=row.size_bytes,
@@ -253,7 +289,8 @@ def _document(row: Row[tuple[object, ...]]) -> Document:
         progress=Progress(row.stage, row.done, row.total) if is_running and row.stage else None,
         pages=row.pages,
         passages=row.passages,
-        error=Problem(row.error_code, row.error_detail) if row.error_code else None,
+        error=Problem(row.error_code, shown(row.error_detail)) if row.error_code else None,
         created_at=datetime.fromtimestamp(row.created_at, UTC),
         updated_at=datetime.fromtimestamp(row.updated_at, UTC),
+        personal_data=policies.counts_of(row.personal_data),
     )

@@ -10,6 +10,8 @@ from sqlalchemy import Connection, func, insert, select
 from uuid_utils import uuid7
 
 from core.types import Principal
+from retrieval import personal_data
+from retrieval.store import policies
 from retrieval.store.schema import feedback
 
 Verdict = Literal["up", "down"]
@@ -47,8 +49,16 @@ def listing(conn: Connection, principal: Principal, *, limit: int) -> tuple[Opin
     wanted = select(feedback).order_by(feedback.c.id.desc()).limit(limit)
     if principal.collections is not None or principal.edits is not None:
         wanted = wanted.where(feedback.c.principal == principal.name)
+    # A document may be gone, and an answer may be older than the policy: one masked collection hides in all of them.
+    shown = personal_data.masked if policies.masked(conn) else str
     return tuple(
-        Opinion(row.verdict, row.question, row.answer, row.comment, tuple(json.loads(row.document_ids)))
+        Opinion(
+            row.verdict,
+            shown(row.question),
+            shown(row.answer),
+            shown(row.comment),
+            tuple(json.loads(row.document_ids)),
+        )
         for row in conn.execute(wanted)
     )
 

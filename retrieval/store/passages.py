@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, and_, func, insert, select, text, update
+from sqlalchemy import Connection, and_, func, insert, select, text, update
 
-from core.types import Passage, Principal, Problem, Status
-from retrieval.store import jobs, removal, sentences
+from core.types import Passage, PersonalKind, Principal, Problem, Status
+from retrieval import personal_data
+from retrieval.store import jobs, policies, removal, sentences, shown
 from retrieval.store.documents import not_found, readable
 from retrieval.store.schema import documents, pages, passages
+from retrieval.store.shown import Span
 
 Vector = NDArray[np.float32]
 VARIABLES_MAX = 500  # bound parameters in one statement; SQLite's oldest limit is 999
@@ -58,13 +60,14 @@ class StoredText:
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """Everything that one version of a document becomes."""
+    """Everything that one version of a document becomes. Without `personal_data` the worker looks for it later."""
 
     document_id: str
     media_type: str
     pages: tuple[NewPage, ...]
     passages: tuple[NewPassage, ...]
     problem: Problem | None = None
+    personal_data: Mapping[PersonalKind, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,8 @@ def commit(conn: Connection, ingested: Ingested, owner: str, *, now: float) -> b
             updated_at=now,
         )
     )
+    if ingested.personal_data is not None:
+        policies.note(conn, document_id, ingested.personal_data)
     _supersede(conn, document_id)
     return True
 
@@ -180,28 +185,11 @@ def known_vectors(conn: Connection, keys: Sequence[str]) -> dict[str, Vector]:
 def show(conn: Connection, scores: dict[int, float], principal: Principal) -> list[Passage]:
     """Return the passages with these ids that exist and are readable, best score first."""
     found: list[Passage] = []
+    hidden = policies.masked(conn)
     for part in _parts(list(scores)):
-        rows = conn.execute(
-            select(passages, documents.c.name.label("document"))
-            .join(documents)
-            .where(passages.c.id.in_(part), readable(principal))
-        )
-        found += [_shown(row, scores[row.id]) for row in rows]
+        rows = conn.execute(shown.whole().where(passages.c.id.in_(part), readable(principal))).all()
+        found += [shown.passage(conn, row, hidden, scores[row.id]) for row in rows]
     return sorted(found, key=lambda passage: (-passage.score, passage.id))
-
-
-def _shown(row: Row[tuple[object, ...]], score: float = 0.0) -> Passage:
-    return Passage(
-        id=row.id,
-        document_id=row.document_id,
-        document=row.document,
-        page=row.page,
-        section=row.section,
-        text=row.text,
-        start=row.start_char,
-        end=row.end_char,
-        score=score,
-    )
 
 
 def places(conn: Connection, ids: Sequence[int]) -> dict[int, Place]:
@@ -218,19 +206,21 @@ def stretch(conn: Connection, place: Place, end: int) -> str | None:
     """Return the page's text from a place up to character `end`; None when the document is gone."""
     text_there = func.substr(pages.c.text, place.start + 1, end - place.start)
     is_page = and_(pages.c.document_id == place.document_id, pages.c.position == place.page_position)
-    found: str | None = conn.execute(select(text_there).where(is_page)).scalar()
-    return found
+    row = conn.execute(
+        select(text_there.label("text"), documents.c.collection).join(documents).where(is_page)
+    ).one_or_none()
+    if row is None or row.collection not in policies.masked(conn):
+        return row.text if row else None
+    return shown.masked_span(conn, place.document_id, place.page_position, Span(place.start, end, row.text))
 
 
 def of_document(conn: Connection, document_id: str, principal: Principal) -> list[Passage]:
     """Return every passage of a document, in order; none when it is unknown, unread, or somebody else's."""
+    hidden = policies.masked(conn)
     rows = conn.execute(
-        select(passages, documents.c.name.label("document"))
-        .join(documents)
-        .where(passages.c.document_id == document_id, readable(principal))
-        .order_by(passages.c.position)
-    )
-    return [_shown(row) for row in rows]
+        shown.whole().where(passages.c.document_id == document_id, readable(principal)).order_by(passages.c.position)
+    ).all()
+    return [shown.passage(conn, row, hidden) for row in rows]
 
 
 def ids_of(conn: Connection, document_ids: Iterable[str]) -> NDArray[np.int64]:
@@ -244,7 +234,7 @@ def ids_of(conn: Connection, document_ids: Iterable[str]) -> NDArray[np.int64]:
 def page(conn: Connection, document_id: str, page_number: int, principal: Principal) -> StoredPage:
     """Return the page with this number; where pages are not numbered, `page_number` counts them from 1."""
     rows = (
-        select(pages, documents.c.name.label("document"))
+        select(pages, documents.c.name.label("document"), documents.c.collection)
         .join(documents)
         .where(pages.c.document_id == document_id, readable(principal))
     )
@@ -253,7 +243,8 @@ def page(conn: Connection, document_id: str, page_number: int, principal: Princi
         row = conn.execute(rows.where(pages.c.number.is_(None), pages.c.position == page_number - 1)).first()
     if row is None:
         raise not_found()
-    return StoredPage(document_id, row.document, row.position, row.number, row.text)
+    hide = personal_data.masked if row.collection in policies.masked(conn) else str
+    return StoredPage(document_id, hide(row.document), row.position, row.number, hide(row.text))
 
 
 def stored_texts(conn: Connection, *, after_id: int, limit: int) -> list[StoredText]:

@@ -50,10 +50,20 @@ documents = Table(
     Column("lease_owner", Text),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
+    Column("personal_data", Text),
     UniqueConstraint("collection", "sha256", name="uq_documents_collection_sha256"),
     Index("ix_documents_status", "status", "attempts", "created_at"),
     Index("ix_documents_collection_name", "collection", "name"),
     Index("ix_documents_sha256", "sha256"),
+)
+
+# A collection without a row allows everything.
+collection_policies = Table(
+    "collection_policies",
+    metadata,
+    Column("collection", Text, primary_key=True),
+    Column("personal_data", Text, nullable=False),
+    Column("changed_at", Double, nullable=False),
 )
 
 pages = Table(
@@ -106,7 +116,8 @@ removals = Table(
 )
 
 # One row. `revision` moves with every change of passages; `generation` names the index file in force,
-# which holds what the database held at `index_revision`; `terms` is the form of the keyword index.
+# which holds what the database held at `index_revision`; `terms` is the form of the keyword index. No file of an
+# earlier state than `clean_revision` may stay: it would hold vectors of a document that was erased.
 index_state = Table(
     "index_state",
     metadata,
@@ -116,6 +127,7 @@ index_state = Table(
     Column("index_revision", BigInteger, nullable=False),
     Column("fingerprint", Text),
     Column("terms", Integer, nullable=False, server_default="0"),
+    Column("clean_revision", BigInteger, nullable=False, server_default="0"),
 )
 
 api_keys = Table(

@@ -18,7 +18,8 @@ from retrieval.store.schema import documents, index_state, passages, removals
 class IndexState:
     """`generation` 0 means that no index file has been written yet; `fingerprint` names the model of all vectors.
 
-    `terms` is the form of the keyword index (`retrieval.terms.TERMS_VERSION`).
+    `terms` is the form of the keyword index (`retrieval.terms.TERMS_VERSION`). No index file of an earlier state than
+    `clean_revision` may stay.
     """
 
     revision: int
@@ -26,6 +27,12 @@ class IndexState:
     index_revision: int
     fingerprint: str | None
     terms: int
+    clean_revision: int = 0
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether the index file in force holds nothing of a document that was erased."""
+        return self.generation == 0 or self.index_revision >= self.clean_revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,7 @@ class NewVector:
 def state(conn: Connection) -> IndexState:
     """Return the one row that says where the base and its index file stand."""
     row = conn.execute(select(index_state)).one()
-    return IndexState(row.revision, row.generation, row.index_revision, row.fingerprint, row.terms)
+    return IndexState(row.revision, row.generation, row.index_revision, row.fingerprint, row.terms, row.clean_revision)
 
 
 def added_since(conn: Connection, revision: int) -> Added:
