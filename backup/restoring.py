@@ -66,7 +66,6 @@ def restore(path: Path, place: Place, event: Event, *, progress: Progress) -> Re
         _unpack(backup, place, progress)
         requeued = _settle(backup, place, event)
         _take_ownership(place)
-        os.sync()
         _switch_on(place)
     return Restored(backup.manifest, requeued)
 
@@ -153,6 +152,8 @@ def _write(backup: Backup, member: Member, path: Path) -> Iterator[int]:
             faults.write()
             file.write(piece)
             yield len(piece)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _settle(backup: Backup, place: Place, event: Event) -> int:
@@ -187,6 +188,8 @@ def _take_ownership(place: Place) -> None:
 def _switch_on(place: Place) -> None:
     """The database gets its name last: that is what a service looks for."""
     if place.stage.exists():
+        for path in place.stage.rglob("*/"):
+            sync_folder(path)
         for path in place.stage.iterdir():
             path.rename(place.data_dir / path.name)
         place.stage.rmdir()
