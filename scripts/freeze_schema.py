@@ -1,7 +1,7 @@
 """Keeps a small base of one schema, made by that schema's own code, as SQL: `tests/data/schemas/NNNN.sql`.
 
-    PYTHONPATH=. python scripts/freeze_schema.py 0005                # of the tree it stands in, when 0005 was just added
-    PYTHONPATH=/tmp/old python scripts/freeze_schema.py 0002         # of a tree checked out before 0003 came
+    PYTHONPATH=. python scripts/freeze_schema.py 0005            # of this tree, to which 0005 was just added
+    PYTHONPATH=/tmp/old python scripts/freeze_schema.py 0002     # of a tree checked out before 0003 came
 
 What is written is what the code of the tree on PYTHONPATH stores, brought up to the migration that is named. A schema
 with new tables wants rows in them: see `_fill_access`. `tests/test_retrieval_upgrade.py` upgrades each of these bases.
@@ -172,7 +172,7 @@ def _dump(raw: sqlite3.Connection) -> list[str]:
 
 
 def _rows(raw: sqlite3.Connection, table: str, columns: str) -> list[str]:
-    found = raw.execute(f"SELECT {columns} FROM {table}")  # noqa: S608 -- names come from the base itself
+    found = raw.execute(f"SELECT {columns} FROM {table}")
     names = ", ".join(column[0] for column in found.description)
     before = ["DELETE FROM sqlite_sequence;"] if table == "sqlite_sequence" else []
     quoted = (", ".join(raw.execute("SELECT quote(?)", (value,)).fetchone()[0] for value in row) for row in found)

@@ -44,7 +44,7 @@ def dies_at(step: int, folder: Path, act: Callable[[], object]) -> bool:
     try:
         _arm(step, str(folder))
         act()
-    except BaseException as exc:
+    except BaseException as exc:  # noqa: BLE001 -- a child of a fork must not go on as its parent
         sys.stderr.write(f"step {step}: {exc!r}\n")
         os._exit(1)
     os._exit(0)

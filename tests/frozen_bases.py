@@ -1,4 +1,4 @@
-"""Small bases of every schema that ever was, with the bytes of their documents: `scripts/freeze_schema.py` made them."""
+"""Small bases of every schema that ever was, made by `scripts/freeze_schema.py`, with their documents' bytes."""
 
 from __future__ import annotations
 
@@ -35,10 +35,7 @@ def rows(path: Path) -> Rows:
         raw.row_factory = sqlite3.Row
         names = [row["name"] for row in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         wanted = [name for name in names if not name.startswith(("passage_stems_", "sqlite_"))]
-        return {
-            name: [dict(row) for row in raw.execute(f"SELECT {_columns(name)} FROM {name}")]  # noqa: S608
-            for name in wanted
-        }
+        return {name: [dict(row) for row in raw.execute(f"SELECT {_columns(name)} FROM {name}")] for name in wanted}
 
 
 def _columns(table: str) -> str:
