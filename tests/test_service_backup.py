@@ -53,7 +53,7 @@ class Running(Service):
     def send(self, name: str, content: bytes, **form: str) -> str:
         answer = self.call("POST", "/v1/documents", files={"file": (name, content)}, data=form)
         assert answer.status_code == 202, answer.text
-        return str(answer.json()["documents"][0]["id"])
+        return str(answer.json()[0]["id"])
 
     def found(self, query: str, collection: str) -> list[tuple[str, str]]:
         wanted = {"query": query, "top_k": 5, "collection": collection}
