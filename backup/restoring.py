@@ -73,28 +73,37 @@ def restore(path: Path, place: Place, event: Event, *, progress: Progress) -> Re
 @contextmanager
 def _claimed(place: Place) -> Iterator[None]:
     """Hold the empty folder, with the marker in it; after a failure leave it as it was found."""
-    was_there = place.data_dir.exists()
+    was_there, is_done = place.data_dir.exists(), False
     for folder in (place.data_dir, place.database.parent):
         folder.mkdir(parents=True, exist_ok=True)
     fd = os.open(place.data_dir, os.O_RDONLY | os.O_DIRECTORY)
     try:
         _lock(fd, place)
-        if place.marker.exists():
-            _clear(place)
-        _require_empty(place)
-        place.marker.touch(0o600)
-        sync_folder(place.marker.parent)
+        _mark(place)
         try:
             yield
-        except BaseException:
-            _clear(place)
-            place.marker.unlink()
-            if not was_there:
-                with suppress(OSError):
-                    place.data_dir.rmdir()
-            raise
+            is_done = True
+        finally:
+            if not is_done:
+                _give_up(place, was_there=was_there)
     finally:
         os.close(fd)
+
+
+def _mark(place: Place) -> None:
+    if place.marker.exists():
+        _clear(place)
+    _require_empty(place)
+    place.marker.touch(0o600)
+    sync_folder(place.marker.parent)
+
+
+def _give_up(place: Place, *, was_there: bool) -> None:
+    _clear(place)
+    place.marker.unlink(missing_ok=True)
+    if not was_there:
+        with suppress(OSError):
+            place.data_dir.rmdir()
 
 
 def _lock(fd: int, place: Place) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import sqlite3
 import sys
 import tempfile
 from pathlib import Path
@@ -49,10 +48,10 @@ def main(revision: str) -> None:
         _upgrade(database, revision)
         _fill_documents(database)
         _fill_access(database)
-        database.close()
         TARGET.mkdir(parents=True, exist_ok=True)
-        with sqlite3.connect(path) as raw:
-            (TARGET / f"{revision}.sql").write_text("\n".join(_dump(raw)) + "\n", encoding="utf-8")
+        with database.read() as conn:
+            (TARGET / f"{revision}.sql").write_text("\n".join(_dump(conn)) + "\n", encoding="utf-8")
+        database.close()
 
 
 def _upgrade(database: Database, revision: str) -> None:
@@ -158,25 +157,29 @@ def _optional(name: str) -> ModuleType | None:
     return importlib.import_module(name) if is_there else None
 
 
-def _dump(raw: sqlite3.Connection) -> list[str]:
+def _dump(conn: Connection) -> list[str]:
     """Statements that make the base again. A virtual table is filled by its own rows, not by those of its shadows."""
-    made = raw.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid").fetchall()
+    made = conn.exec_driver_sql("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid").all()
     virtual = [name for _, name, sql in made if sql.upper().startswith("CREATE VIRTUAL TABLE")]
     shadows = {name for _, name, _ in made for one in virtual if name.startswith(f"{one}_") and name not in virtual}
     lines = ["BEGIN;"]
     lines += [f"{sql};" for kind, name, sql in made if kind == "table" and name not in shadows | {"sqlite_sequence"}]
     for kind, name, sql in made:
         if kind == "table" and name not in shadows and "fts5vocab" not in sql:
-            lines += _rows(raw, name, "rowid, *" if name in virtual else "*")
+            lines += _rows(conn, name, "rowid, *" if name in virtual else "*")
     return [*lines, *(f"{sql};" for kind, _, sql in made if kind != "table"), "COMMIT;"]
 
 
-def _rows(raw: sqlite3.Connection, table: str, columns: str) -> list[str]:
-    found = raw.execute(f"SELECT {columns} FROM {table}")
-    names = ", ".join(column[0] for column in found.description)
+def _rows(conn: Connection, table: str, columns: str) -> list[str]:
+    found = conn.exec_driver_sql(f"SELECT {columns} FROM {table}")
+    names = ", ".join(found.keys())
     before = ["DELETE FROM sqlite_sequence;"] if table == "sqlite_sequence" else []
-    quoted = (", ".join(raw.execute("SELECT quote(?)", (value,)).fetchone()[0] for value in row) for row in found)
+    quoted = [", ".join(_quoted(conn, value) for value in row) for row in found.all()]
     return [*before, *(f"INSERT INTO {table} ({names}) VALUES ({values});" for values in quoted)]
+
+
+def _quoted(conn: Connection, value: object) -> str:
+    return str(conn.exec_driver_sql("SELECT quote(?)", (value,)).scalar_one())
 
 
 if __name__ == "__main__":
