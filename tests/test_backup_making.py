@@ -241,6 +241,7 @@ def test_every_write_that_meets_a_full_disk_leaves_nothing_and_says_so(source: S
             faults.arm("")
         assert "не хватает места для копии" in said
         assert list(out.iterdir()) == []
+    print(f"{writes - 1} writes met a full disk")
     assert writes > 3 * len(rows(source.database.path)["documents"])
 
 
