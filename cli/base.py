@@ -14,7 +14,7 @@ from core.errors import InvalidRequest
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from retrieval.store.audit import Action
+    from retrieval.store.audit import Action, Event
     from retrieval.store.database import Database
 
 CONSOLE = "console:"
@@ -39,7 +39,14 @@ def record(conn: Connection, action: Action, what: str, **detail: str) -> None:
     """Write down what the person at the console does, in the transaction that does it."""
     from retrieval.store import audit
 
-    audit.write(conn, [audit.Event(time.time(), f"{CONSOLE}{_login()}", action, what, detail)])
+    audit.write(conn, [event(action, what, **detail)])
+
+
+def event(action: Action, what: str, **detail: str) -> Event:
+    """What the person at the console does now."""
+    from retrieval.store import audit
+
+    return audit.Event(time.time(), f"{CONSOLE}{_login()}", action, what, detail)
 
 
 def day(moment: float | None) -> str:

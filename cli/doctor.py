@@ -46,6 +46,7 @@ def _of_service(settings: Settings) -> Iterator[Finding]:
     yield service_checks.check_data_dir(settings)
     yield service_checks.check_database(settings)
     yield service_checks.check_index(settings)
+    yield service_checks.check_backup(settings)
     yield service_checks.check_memory(settings)
     yield service_checks.check_model(settings)
     yield service_checks.check_encoder(settings)

@@ -98,6 +98,31 @@ def erase(
 
 
 @app.command()
+def backup(
+    target: Annotated[Path, typer.Argument(help="Файл копии или папка, в которой он появится с именем по времени.")],
+    keep: Annotated[int, typer.Option(min=0, help="В папке оставить столько последних копий; 0 — все.")] = 0,
+    verify: Annotated[bool, typer.Option("--verify", help="Проверить готовую копию, не делая новой.")] = False,
+) -> None:
+    """Сделать резервную копию, не останавливая работы. Код возврата 1: копии нет или она не полна."""
+    from cli.backup import back_up, show
+
+    if verify:
+        show(target)
+    elif not back_up(_settings(), target, keep=keep):
+        sys.exit(1)
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="Файл копии.")],
+) -> None:
+    """Восстановить копию в пустую папку данных (ZNAYKA_DATA_DIR)."""
+    from cli.backup import put_back
+
+    put_back(_settings(), file)
+
+
+@app.command()
 def doctor() -> None:
     """Проверить установку и настройки; сказать, что исправить. Код возврата 1: есть ошибки."""
     from cli.doctor import examine

@@ -7,13 +7,14 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from cli.console import say
 from cli.parts import page_url, require_free_ports, service_parts
 from cli.supervisor import Supervisor
 from cli.welcome import welcome
 from core.settings import Settings
+from retrieval.store.database import Database
 from ui.client import Client
 
 POLL_S = 0.2
@@ -27,6 +28,8 @@ def run(settings: Settings, *, wants_welcome: bool) -> None:
     require_free_ports(parts)
     log_dir = settings.data_dir / "logs"
     is_first = not settings.data_dir.exists()
+    with closing(Database(settings.sql_url)) as database:
+        database.require_usable()  # every part would refuse, each in its own log
     with _stop_signal() as stopped:
         supervisor = Supervisor(log_dir=log_dir, env=os.environ | {"ZNAYKA_MODEL": settings.model}, say=say)
         say(f"Запускаю Знайку. Журналы: {log_dir}")

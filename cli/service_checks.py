@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import tempfile
+import time
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -20,10 +22,12 @@ from generation.catalogue import load_catalogue
 from ingest.soundness import examine
 from retrieval.index import Edition, is_intact
 from retrieval.reranking import is_hub_name, stored_folder
-from retrieval.store import vectors
-from retrieval.store.database import RESTORE, Database
+from retrieval.store import audit, vectors
+from retrieval.store.audit import Action
+from retrieval.store.database import DAMAGED, RESTORE, Database, newest_schema, path_of
 
 PROBE_TIMEOUT_S = 3.0
+OLD_BACKUP_S = 8 * 24 * 3600.0  # a weekly one that was late for a day is not old
 START = "запустите: make run"
 
 
@@ -46,9 +50,10 @@ def check_database(settings: Settings) -> Finding:
         return ok("База данных", "появится при первом запуске")
     try:
         with closing(Database(settings.sql_url, busy_timeout_s=settings.database_busy_timeout_s)) as database:
-            damage = examine(database)
+            schema = database.require_usable()
+            damage = examine(database) if schema == newest_schema() else database.damage()
     except ServiceError as exc:
-        return error("База данных", exc.detail, RESTORE)
+        return error("База данных", exc.detail, RESTORE if exc.code == DAMAGED else "сделайте это и повторите проверку")
     if damage:
         return error("База данных", f"повреждена: {damage[0]}", RESTORE)
     return ok("База данных", f"цела, {size(path.stat().st_size)}" if path.exists() else "цела")
@@ -71,6 +76,27 @@ def check_index(settings: Settings) -> Finding:
         remedy = "он строится заново сам; если это не проходит за несколько минут, перезапустите сервис"
         return warning(title, f"файл №{generation} повреждён или пропал: поиск работает, но медленнее", remedy)
     return ok(title, f"файл №{generation} цел")
+
+
+def check_backup(settings: Settings) -> Finding:
+    """When `znayka backup` last succeeded here; that it never did is no fault: there are other ways."""
+    title = "Резервная копия"
+    if not path_of(settings.sql_url).exists():
+        return ok(title, "копировать пока нечего")
+    try:
+        with closing(Database(settings.sql_url)) as database:
+            if database.require_usable() != newest_schema():
+                return ok(title, "станет известно после первого запуска этой версии")
+            with database.read() as conn:
+                moment = audit.last(conn, Action.BACKED_UP)
+    except ServiceError:
+        return warning(title, "не проверена", "сначала исправьте базу данных")
+    if moment is None:
+        return ok(title, "не делалась; сделать: znayka backup ПАПКА")
+    detail = f"последняя {datetime.fromtimestamp(moment):%d.%m.%Y}"
+    if time.time() - moment > OLD_BACKUP_S:
+        return warning(title, detail, "проверьте задание, которое её делает, или сделайте сами: znayka backup ПАПКА")
+    return ok(title, detail)
 
 
 def check_model(settings: Settings) -> Finding:

@@ -73,15 +73,30 @@ class FileStore:
         """Remove the bytes unless they are being received again or `is_needed`; say whether they are gone.
 
         `is_needed` asks the database whether a row refers to them. It is called when no upload can slip in between.
+        Nothing is removed while somebody is in `hold`.
         """
         path = self.path(sha256)
         with self._guard():
             if not path.exists():
                 return True
-            if _is_held(path) or is_needed():
+            if _is_held(self._folder) or _is_held(path) or is_needed():
                 return False
             path.unlink(missing_ok=True)
             return True
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Keep whatever lies here until the block ends: a backup reads what its snapshot of the database names.
+
+        What is deleted meanwhile becomes an orphan, for `sweep_orphans`.
+        """
+        fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            with self._guard():
+                fcntl.flock(fd, fcntl.LOCK_SH)
+            yield
+        finally:
+            os.close(fd)
 
     def sweep(self) -> int:
         """Remove what uploads that died left; return how many files."""
@@ -168,12 +183,15 @@ def _read_only() -> Misconfigured:
 
 def _is_held(path: Path) -> bool:
     try:
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        fd = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
         return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
     return False
 
 

@@ -42,6 +42,8 @@ class Action(StrEnum):
     AUDIT_PRUNED = "audit_pruned"
     FORBIDDEN = "forbidden"
     SIGN_IN_REFUSED = "sign_in_refused"
+    BACKED_UP = "backed_up"
+    RESTORED = "restored"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,12 @@ def write(conn: Connection, events: Iterable[Event]) -> None:
     ]
     if rows:
         conn.execute(insert(audit), rows)
+
+
+def last(conn: Connection, action: Action) -> float | None:
+    """Return when something was last done, in seconds since the epoch; None when no entry says so."""
+    moment: float | None = conn.execute(select(func.max(audit.c.at)).where(audit.c.action == action)).scalar_one()
+    return moment
 
 
 def listing(conn: Connection, span: Span, *, limit: int) -> list[Entry]:

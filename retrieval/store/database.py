@@ -26,6 +26,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 WAL_RETRY_S = 0.02
 DAMAGED = "database_damaged"
 RESTORE = "Остановите службу и восстановите папку данных из резервной копии (docs/operations.md)."
+RESTORING = ".restoring"  # after the name of a database whose restore has not come to its end
 _DAMAGE = ("malformed", "not a database", "could not decode to utf-8", "corrupt")
 
 
@@ -37,14 +38,7 @@ class Database:
     """
 
     def __init__(self, url: str, *, busy_timeout_s: float = 10.0) -> None:
-        parsed = make_url(url)
-        if parsed.get_backend_name() != "sqlite" or not parsed.database:
-            raise Misconfigured(
-                "bad_database_url",
-                f"ZNAYKA_DATABASE_URL: база «{parsed.get_backend_name()}» не поддерживается, "
-                "нужен адрес вида sqlite:////путь/к/файлу.db.",
-            )
-        self.path = Path(parsed.database)
+        self.path = path_of(url)
         self.damage_met = ""  # what SQLite said when it met a damaged page
         self.engine = _engine(url, self.path, busy_timeout_s)
 
@@ -80,21 +74,39 @@ class Database:
     def migrate(self) -> None:
         """Bring the schema up to this release; safe when several processes start at once.
 
-        Raises `Misconfigured` when the database was written by a newer release.
+        Raises `Misconfigured` when the database was written by a newer release, or is not restored to its end.
         """
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
-        scripts = ScriptDirectory.from_config(config)
+        self._require_restored()
+        config = _migrations()
         with self.write() as conn:
-            current = MigrationContext.configure(conn).get_current_revision()
-            if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
-                raise Misconfigured(
-                    "schema_newer",
-                    f"База данных создана более новой версией (схема {current}, эта версия знает "
-                    f"{scripts.get_current_head()}). Обновите Знайку или восстановите старую копию базы.",
-                )
+            require_known(MigrationContext.configure(conn).get_current_revision())
             config.attributes["connection"] = conn
             command.upgrade(config, "head")
+
+    def require_usable(self) -> str | None:
+        """Return the schema of the file as it is, None when there is none yet. Raises as `migrate`, changes nothing."""
+        self._require_restored()
+        if not self.path.exists():
+            return None
+        with self.read() as conn:
+            return require_known(MigrationContext.configure(conn).get_current_revision())
+
+    def _require_restored(self) -> None:
+        if self.path.with_name(self.path.name + RESTORING).exists():
+            raise Misconfigured(
+                "restore_unfinished",
+                f"Восстановление из резервной копии в {self.path.parent} не дошло до конца. "
+                "Повторите его: znayka restore ФАЙЛ.",
+            )
+
+    def copy_to(self, path: Path) -> None:
+        """Write one moment of the database into an empty file, while others read and write.
+
+        What was deleted is not in the copy, which a copy of the pages would still hold. Needs the room for it.
+        """
+        with self._mapped(), closing(self.engine.raw_connection()) as conn:
+            raw: Any = conn.driver_connection
+            raw.execute("VACUUM INTO ?", (str(path),))
 
     def damage(self) -> list[str]:
         """What `PRAGMA integrity_check` finds; an empty list when all is well."""
@@ -121,6 +133,41 @@ class Database:
     def close(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
+
+
+def path_of(url: str) -> Path:
+    """Return the file that a database's URL names; raise `Misconfigured` for a URL of anything else."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        raise Misconfigured(
+            "bad_database_url",
+            f"ZNAYKA_DATABASE_URL: база «{parsed.get_backend_name()}» не поддерживается, "
+            "нужен адрес вида sqlite:////путь/к/файлу.db.",
+        )
+    return Path(parsed.database)
+
+
+def newest_schema() -> str:
+    """Return the schema that this release works with."""
+    return ScriptDirectory.from_config(_migrations()).get_current_head() or ""
+
+
+def require_known(schema: str | None) -> str | None:
+    """Return the schema; raise `Misconfigured` with both versions for one that only a newer release knows."""
+    scripts = ScriptDirectory.from_config(_migrations())
+    if schema is not None and schema not in {script.revision for script in scripts.walk_revisions()}:
+        raise Misconfigured(
+            "schema_newer",
+            f"База данных создана более новой версией (схема {schema}, эта версия знает "
+            f"{scripts.get_current_head()}). Обновите Знайку или восстановите старую копию базы.",
+        )
+    return schema
+
+
+def _migrations() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return config
 
 
 def _engine(url: str, path: Path, busy_timeout_s: float) -> Engine:

@@ -76,6 +76,13 @@ def release(conn: Connection, owner: str, *, now: float) -> None:
     )
 
 
+def release_all(conn: Connection, *, now: float) -> int:
+    """Put back what anybody holds, as `release` does; return how many. For a restored base, whose workers are gone."""
+    running = documents.c.status.in_(RUNNING)
+    values = {"attempts": documents.c.attempts - 1, "updated_at": now, **_QUEUED}
+    return conn.execute(update(documents).where(running).values(values)).rowcount
+
+
 def take_back(conn: Connection, *, now: float, attempts_max: int) -> int:
     """Queue again what dead workers held, and fail what died `attempts_max` times; return how many were lost.
 
