@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.types import (
+    Principal,
     Citation,
     Document,
     Interpretation,
@@ -18,7 +19,7 @@ from core.types import (
     Timings,
     Turn,
 )
-from retrieval.store.documents import CollectionSize, Listing
+from retrieval.store.documents import CollectionSize, Listing, is_editable
 from retrieval.store.passages import StoredPage
 
 COLLECTION_MAX_CHARS = 200
@@ -105,7 +106,7 @@ class ErrorOut(Out):
 
 
 class DocumentOut(Out):
-    """An uploaded file and where it is in its life."""
+    """An uploaded file and where it is in its life; `editable` says whether the caller may delete it."""
 
     id: str
     name: str
@@ -120,11 +121,14 @@ class DocumentOut(Out):
     error: ErrorOut | None
     created_at: datetime
     updated_at: datetime
+    editable: bool = False
 
     @classmethod
-    def of(cls, document: Document) -> Self:
-        """Build from the service's own type."""
-        return cls.model_validate(document)
+    def of(cls, document: Document, principal: Principal) -> Self:
+        """Build from the service's own type, for this caller."""
+        shown = cls.model_validate(document)
+        shown.editable = is_editable(document, principal)
+        return shown
 
 
 class DocumentsOut(Out):
@@ -134,9 +138,9 @@ class DocumentsOut(Out):
     next_cursor: str | None
 
     @classmethod
-    def of(cls, listing: Listing) -> Self:
-        """Build from the service's own type."""
-        return cls(items=[DocumentOut.of(d) for d in listing.items], next_cursor=listing.next_cursor)
+    def of(cls, listing: Listing, principal: Principal) -> Self:
+        """Build from the service's own type, for this caller."""
+        return cls(items=[DocumentOut.of(d, principal) for d in listing.items], next_cursor=listing.next_cursor)
 
 
 class CollectionOut(Out):
