@@ -8,11 +8,11 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.types import (
-    Principal,
     Citation,
     Document,
     Interpretation,
     Passage,
+    Principal,
     Problem,
     Progress,
     Status,

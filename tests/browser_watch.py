@@ -31,8 +31,8 @@ FLAGS = [
 MARKS_JS = """
 () => {
   const found = [];
-  const never = "iframe,object,embed,base,math,audio,video,frame,frameset,marquee,form:not([data-testid]),picture," +
-    "blockquote,xmp,template,area,map,foreignObject,feImage,animate,meta[http-equiv],.katex";
+  const never = "iframe,object,embed,base,math,audio[src],video,frame,frameset,marquee,form:not([data-testid])," +
+    "picture,blockquote,xmp,area,map,foreignObject,feImage,animate,meta[http-equiv],.katex";
   const addresses = ["href", "src", "srcset", "poster", "data", "action", "formaction", "background", "ping", "cite",
     "xlink:href", "lowsrc"];
   const ours = (name, value) => {
@@ -44,9 +44,10 @@ MARKS_JS = """
   };
   const look = (root) => root.querySelectorAll("*").forEach((element) => {
     if (element.matches(never)) found.push(element.outerHTML.slice(0, 120));
+    if (element.content?.querySelector?.("img,script,svg,style,link")) found.push(element.outerHTML.slice(0, 120));
     for (const { name, value } of element.attributes) {
       if (name.startsWith("on")) found.push(`${name}=${value}`);
-      if (addresses.includes(name) && value && !value.startsWith("#") && !ours(name, value)) found.push(`${name}=${value}`);
+      if (addresses.includes(name) && !/^#|^$/.test(value) && !ours(name, value)) found.push(`${name}=${value}`);
       if (name === "style" && /url\\(|image-set\\(/.test(value)) found.push(`${name}=${value}`);
     }
     if (element.localName === "style" && element.textContent.includes("foreign.test")) found.push(element.textContent);

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from starlette.routing import Route
 
 from api.confined import HEADERS
 from tests.browser_watch import FLAGS, Watch, chromium_path
@@ -32,10 +32,9 @@ def service(tmp_path: Path) -> Iterator[SmallService]:
 
 def test_every_answer_binds_the_browser_refusals_too(service: SmallService) -> None:
     paths = [
-        (method, route.path.format_map(dict.fromkeys(route.param_convertors, UNKNOWN)))
-        for route in service.app.routes
-        if isinstance(route, Route)
-        for method in sorted((route.methods or set()) - {"HEAD"})
+        (method.upper(), re.sub(r"{[^}]+}", UNKNOWN, path))
+        for path, methods in service.app.openapi()["paths"].items()
+        for method in methods
     ]
     assert len(paths) >= 30
     with service.client() as http:
@@ -43,6 +42,29 @@ def test_every_answer_binds_the_browser_refusals_too(service: SmallService) -> N
     assert {answer.status_code for answer in answers} >= {200, 404, 405, 422}
     for answer in answers:
         assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS, answer.url
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"Origin": "http://foreign.test"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Host": "foreign.test"},
+        {"Host": "["},
+    ],
+    ids=["another site", "a sandbox", "another port", "a name that leads here", "no name"],
+)
+def test_a_site_that_the_owner_looks_at_may_not_use_the_service_that_has_no_key(
+    service: SmallService, told: dict[str, str]
+) -> None:
+    file = {"file": ("Подложное.txt", b"text")}
+    own = {"Origin": service.url}
+    with service.client() as http:
+        assert http.post("/v1/documents", files=file, headers=told).status_code == 401
+        assert http.get("/v1/documents", headers=told).status_code == 401
+        assert http.get("/v1/documents", headers=own).json()["items"] == []
+        assert http.post("/v1/documents", files=file, headers=own).status_code == 202
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ QUESTION = "За сколько дней подать заявление о пе
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service of its own: what other tests upload would stand in the list, the answers and the pictures."""
-    with Service(tmp_path_factory.mktemp("page")) as running:
+    with Service(tmp_path_factory.mktemp("page"), ui_public_url="http://znayka.example.com") as running:
         yield running
 
 
