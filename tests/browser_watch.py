@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import socketserver
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,14 +33,16 @@ MARKS_JS = """
 () => {
   const found = [];
   const never = "iframe,object,embed,base,math,audio[src],video,frame,frameset,marquee,form:not([data-testid])," +
-    "picture,blockquote,xmp,area,map,foreignObject,feImage,animate,meta[http-equiv],.katex";
+    "picture,xmp,area,map,foreignObject,feImage,animate,meta[http-equiv],.katex";
   const addresses = ["href", "src", "srcset", "poster", "data", "action", "formaction", "background", "ping", "cite",
     "xlink:href", "lowsrc"];
   const ours = (name, value) => {
     const first = name === "srcset" ? value.trim().split(/[\\s,]+/)[0] : value.trim();
     let url;
     try { url = new URL(first, location.origin); } catch { return false; }
-    if (["data:", "blob:"].includes(url.protocol)) return url.protocol === "blob:" || /^data:(image|font)/.test(first);
+    if (["data:", "blob:"].includes(url.protocol)) {
+      return url.protocol === "data:" ? /^data:(image|font)/.test(first) : url.origin === location.origin;
+    }
     return url.host === location.host && ["http:", "https:"].includes(url.protocol);
   };
   const look = (root) => root.querySelectorAll("*").forEach((element) => {
@@ -178,10 +181,15 @@ class Watch:
         return {name: value for name, value in seen.items() if value}
 
 
-def unshown(page: Any, forms: list[Form]) -> list[str]:
-    """The forms that do not stand on the page word for word; spaces and the fences of code may differ."""
-    shown = "".join(page.evaluate(TEXT_JS).split())
-    return [form.text for form in forms if not all(part in shown for part in _parts(form.text))]
+def unshown(page: Any, forms: list[Form], wait_s: float = 30.0) -> list[str]:
+    """The forms that do not stand on the page word for word, having waited; spaces and fences of code may differ."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        shown = "".join(page.evaluate(TEXT_JS).split())
+        missing = [form.text for form in forms if not all(part in shown for part in _parts(form.text))]
+        if not missing or time.monotonic() > deadline:
+            return missing
+        page.wait_for_timeout(200)
 
 
 def _parts(text: str) -> list[str]:

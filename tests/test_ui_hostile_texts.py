@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -41,9 +41,11 @@ markdown_it = pytest.importorskip("markdown_it", reason="needs the package markd
 pytestmark = pytest.mark.browser
 
 WAIT_MS = 60_000
-NAME_BYTES = 1000
+NAME_BYTES = 800
 LARGE = 60_000
 FRAMES = 60
+READ_JS = """() => [...document.querySelectorAll("iframe")].every(({ contentDocument: inner }) =>
+  !inner || (inner.URL !== "about:blank" && inner.readyState !== "loading"))"""
 RUN_S = 120
 
 
@@ -176,14 +178,12 @@ def seen_raw(context: playwright.BrowserContext, texts: Texts, site: str) -> set
     for first in range(0, count, FRAMES):
         page = context.new_page()
         page.goto(f"http://{site}/all/{first}-{min(first + FRAMES, count)}", wait_until="commit")
-        with suppress(playwright.TimeoutError):
-            page.wait_for_load_state("load", timeout=10_000)
+        page.wait_for_function(READ_JS)
         page.wait_for_timeout(500)
-        marked |= {
-            int(number)
-            for frame in page.frames
-            if (number := frame.url.rsplit("/", 1)[1]).isdigit() and frame.evaluate(MARKS_JS)
-        }
+        for frame in page.frames:
+            number = frame.url.rpartition("/")[2]
+            if number.isdigit() and frame.evaluate(MARKS_JS):
+                marked.add(int(number))
         page.close()
     acts = "\n".join([*watching.ran, *watching.asked, *texts.foreign.connections, ""])
     return {form.n for form in texts.every if form.n in marked or acted(form, acts)}
@@ -198,9 +198,6 @@ def test_rendered_raw_in_a_plain_page_the_forms_run_and_ask_and_the_watch_sees_i
 ) -> None:
     with careless_site(texts.every) as site:
         seen = seen_raw(context, texts, site)
-    print("XSS not seen", [f.text for f in texts.xss if f.n not in seen])
-    print("EXF not seen", [f.text for f in texts.exfiltration if f.n not in seen])
-
     assert sum(form.n in seen for form in texts.xss) >= 60
     assert sum(form.n in seen for form in texts.exfiltration) >= 120
     assert len(texts.foreign.connections) >= 60
@@ -213,20 +210,22 @@ def test_names_of_documents_and_collections_and_reasons_of_failure_show_as_text(
     names = batches(texts.every, max_bytes=NAME_BYTES)
     for n, name in enumerate(names):
         api.base.add("Текст.", name=name, collection=short[n])
+    open_view(visit, "Документы")
+    later = unshown(visit, texts.every, wait_s=3)
+    assert watch.findings(visit) == {}
+    visit.get_by_role("button", name="Дальше").click()
+    assert unshown(visit, [form for form in texts.every if form.text in later]) == []
+    assert watch.findings(visit) == {}
+    visit.get_by_role("button", name="Назад").click()
     fail(api, "Не прочитан.pdf", "\n\n".join(form.text for form in texts.every))
+    open_view(visit, "Вопросы")
     open_view(visit, "Документы")
     visit.get_by_text("Не прочитан.pdf").wait_for()
-    settle(visit)
     assert unshown(visit, texts.every) == []
     assert watch.findings(visit) == {}
 
     visit.locator('[class*="st-key-document-"]').nth(1).get_by_role("button", name="Удалить").click()
     visit.get_by_role("button", name="Удалить навсегда").wait_for()
-    settle(visit)
-    assert watch.findings(visit) == {}
-    visit.get_by_role("button", name="Оставить").click()
-    visit.get_by_role("button", name="Дальше").click()
-    visit.get_by_role("button", name="Назад").and_(visit.locator(":enabled")).wait_for()
     settle(visit)
     assert watch.findings(visit) == {}
     remove_all(api)
@@ -314,15 +313,14 @@ def test_an_evaluation_and_its_report_show_them_as_text(
     run = evaluate(api, every)
     api.model.says = "[]"
     open_view(visit, "Проверка")
-    visit.get_by_text("Где ошибки").wait_for()
-    settle(visit)
+    visit.get_by_text("Получено: ").nth(len(every) - 1).wait_for()
     assert unshown(visit, texts.every) == []
     assert watch.findings(visit) == {}
     watch.home |= {api.url.split("//")[1], "report.test"}
     report = httpx.get(f"{api.url}/v1/evaluations/{run}/report", trust_env=False).text
     context.route("http://report.test/", lambda route: route.fulfill(body=report, content_type="text/html"))
     for address in (f"{api.url}/v1/evaluations/{run}/report", "http://report.test/"):
-        visit.goto(address)
+        visit.goto(address, wait_until="domcontentloaded")
         visit.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
         settle(visit)
         assert unshown(visit, texts.every) == []
