@@ -4,6 +4,8 @@ Nothing runs, nothing is asked of another host, no markup comes of them, and the
 policy of the browser's, which the proxy only adds. A plain page that renders the same texts shows that this is seen.
 """
 
+# ruff: noqa: F811 - fixtures
+
 from __future__ import annotations
 
 import time
@@ -11,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -20,7 +23,8 @@ import pytest
 from core.types import Problem
 from retrieval.store import documents, jobs
 from retrieval.store.documents import Upload
-from tests.browser_watch import (
+from tests.browser_watch import Watch
+from tests.hostile_texts import Texts, batches, browser, context, open_view, settle, texts, unshown  # noqa: F401 - fixtures
     FLAGS,
     MARKS_JS,
     Foreign,
@@ -36,37 +40,12 @@ from tests.small_base import EVERYONE
 from tests.small_service import SmallService, small_service
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
-markdown_it = pytest.importorskip("markdown_it", reason="needs the package markdown-it-py")
 
 pytestmark = pytest.mark.browser
 
-WAIT_MS = 60_000
 NAME_BYTES = 800
 LARGE = 60_000
-FRAMES = 60
-READ_JS = """() => [...document.querySelectorAll("iframe")].every(({ contentDocument: inner }) =>
-  !inner || (inner.URL !== "about:blank" && inner.readyState !== "loading"))"""
 RUN_S = 120
-
-
-@dataclass
-class Texts:
-    """The forms, aimed at the foreign server."""
-
-    foreign: Foreign
-    xss: list[Form]
-    exfiltration: list[Form]
-
-    @property
-    def every(self) -> list[Form]:
-        return self.xss + self.exfiltration
-
-
-@pytest.fixture(scope="module")
-def texts() -> Iterator[Texts]:
-    with foreign_server() as foreign:
-        xss = read_forms("xss_forms.txt", foreign)
-        yield Texts(foreign, xss, read_forms("exfiltration_forms.txt", foreign, first=len(xss)))
 
 
 @pytest.fixture(scope="module")
@@ -84,25 +63,6 @@ def page_url(api: SmallService, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield running.ui_url
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[playwright.Browser]:
-    path = chromium_path()
-    if path is None:
-        pytest.skip("needs Chromium (apt install chromium)")
-    with playwright.sync_playwright() as started:
-        running = started.chromium.launch(executable_path=path, args=FLAGS)
-        yield running
-        running.close()
-
-
-@pytest.fixture
-def context(browser: playwright.Browser) -> Iterator[playwright.BrowserContext]:
-    made = browser.new_context(viewport={"width": 1366, "height": 768}, locale="ru-RU")
-    made.set_default_timeout(WAIT_MS)
-    yield made
-    made.close()
-
-
 @pytest.fixture
 def watch(context: playwright.BrowserContext, page_url: str, texts: Texts) -> Iterator[Watch]:
     """The page's own host alone may be asked; whatever the foreign server hears fails the test."""
@@ -118,89 +78,6 @@ def visit(context: playwright.BrowserContext, watch: Watch, page_url: str) -> pl
     page.goto(page_url)
     page.get_by_role("link", name="Документы").first.wait_for()
     return page
-
-
-def batches(forms: list[Form], *, max_bytes: int, between: str = "\n\n") -> list[str]:
-    """The forms joined to texts of at most so many bytes, each in one text whole."""
-    made = [""]
-    for form in forms:
-        joined = made[-1] + between + form.text if made[-1] else form.text
-        if len(joined.encode()) > max_bytes:
-            made.append(form.text)
-        else:
-            made[-1] = joined
-    return made
-
-
-def open_view(page: playwright.Page, name: str) -> None:
-    page.get_by_role("link", name=name).first.click()
-
-
-def settle(page: playwright.Page) -> None:
-    """Let whatever a text has begun come to its end."""
-    page.wait_for_timeout(400)
-
-
-def shown_raw(form: Form) -> bytes:
-    """What a careless page makes of a form: Markdown with its HTML."""
-    renderer = markdown_it.MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
-    return f"<!doctype html><meta charset=utf-8><body>{renderer.render(form.text)}".encode()
-
-
-@contextmanager
-def careless_site(forms: list[Form]) -> Iterator[str]:
-    """A site that renders each form in a page of its own; `/all/A-B` holds those from A up to B in frames."""
-    pages = {f"/{form.n}": shown_raw(form) for form in forms}
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            first, _, end = self.path.removeprefix("/all/").partition("-")
-            numbers = range(int(first), int(end)) if end.isdigit() else ()
-            frames = "".join(f'<iframe src="/{n}"></iframe>' for n in numbers).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.end_headers()
-            self.wfile.write(pages.get(self.path, frames))
-
-        def log_message(self, *_: object) -> None:
-            """Keep the test's output clean."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"control.test:{server.server_port}"
-        server.shutdown()
-
-
-def seen_raw(context: playwright.BrowserContext, texts: Texts, site: str) -> set[int]:
-    """The numbers of the forms that the watch sees when each is rendered in a frame of a plain page."""
-    watching, marked = Watch(context, {site}), set()
-    count = len(texts.every)
-    for first in range(0, count, FRAMES):
-        page = context.new_page()
-        page.goto(f"http://{site}/all/{first}-{min(first + FRAMES, count)}", wait_until="commit")
-        page.wait_for_function(READ_JS)
-        page.wait_for_timeout(500)
-        for frame in page.frames:
-            number = frame.url.rpartition("/")[2]
-            if number.isdigit() and frame.evaluate(MARKS_JS):
-                marked.add(int(number))
-        page.close()
-    acts = "\n".join([*watching.ran, *watching.asked, *texts.foreign.connections, ""])
-    return {form.n for form in texts.every if form.n in marked or acted(form, acts)}
-
-
-def acted(form: Form, acts: str) -> bool:
-    return any(sign in acts for sign in (f"pwn ({form.n},)", f"dialog {form.n}\n", f"/n{form.n}.", f"/n{form.n}\n"))
-
-
-def test_rendered_raw_in_a_plain_page_the_forms_run_and_ask_and_the_watch_sees_it(
-    context: playwright.BrowserContext, texts: Texts
-) -> None:
-    with careless_site(texts.every) as site:
-        seen = seen_raw(context, texts, site)
-    assert sum(form.n in seen for form in texts.xss) >= 60
-    assert sum(form.n in seen for form in texts.exfiltration) >= 120
-    assert len(texts.foreign.connections) >= 60
 
 
 def test_names_of_documents_and_collections_and_reasons_of_failure_show_as_text(
@@ -341,3 +218,5 @@ def evaluate(api: SmallService, texts: list[str]) -> str:
             time.sleep(0.1)
     assert run["status"] == "done", run
     return str(run["id"])
+
+
