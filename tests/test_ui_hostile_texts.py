@@ -10,11 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import httpx
@@ -24,15 +19,14 @@ from core.types import Problem
 from retrieval.store import documents, jobs
 from retrieval.store.documents import Upload
 from tests.browser_watch import Watch
-from tests.hostile_texts import Texts, batches, browser, context, open_view, settle, texts, unshown  # noqa: F401 - fixtures
-    FLAGS,
-    MARKS_JS,
-    Foreign,
-    Form,
-    Watch,
-    chromium_path,
-    foreign_server,
-    read_forms,
+from tests.hostile_texts import (  # noqa: F401 - fixtures
+    Texts,
+    batches,
+    browser,
+    context,
+    open_view,
+    settle,
+    texts,
     unshown,
 )
 from tests.service import Service
@@ -218,5 +212,3 @@ def evaluate(api: SmallService, texts: list[str]) -> str:
             time.sleep(0.1)
     assert run["status"] == "done", run
     return str(run["id"])
-
-
