@@ -6,10 +6,11 @@ import subprocess
 import sys
 
 import pytest
-from streamlit import config
+from streamlit import config, net_util
+from streamlit.web.server.server_util import is_url_from_allowed_origins
 
 from core.settings import Settings
-from ui.__main__ import Option, known_hosts, options
+from ui.__main__ import Option, known_hosts, options, stay_inside
 
 
 @pytest.fixture
@@ -23,6 +24,18 @@ def test_every_option_is_one_that_streamlit_knows(chosen):
 
 def test_nothing_is_sent_anywhere(chosen):
     assert chosen["browser.gatherUsageStats"] == "false"
+
+
+def test_a_page_of_another_site_is_no_reason_to_ask_the_internet(monkeypatch: pytest.MonkeyPatch):
+    asked: list[str] = []
+    monkeypatch.setattr(net_util, "_make_blocking_http_get", lambda url, **_more: asked.append(url))
+    monkeypatch.setattr(net_util, "get_external_ip", net_util.get_external_ip)
+    assert not is_url_from_allowed_origins("http://foreign.test")
+    assert asked
+    asked.clear()
+    stay_inside()
+    assert not is_url_from_allowed_origins("http://foreign.test")
+    assert asked == []
 
 
 def test_no_other_site_may_steer_the_page_from_around_it(chosen):

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from streamlit import net_util
 from streamlit.web import cli
 
 from core.errors import Misconfigured
@@ -81,9 +82,18 @@ def main() -> int:
             secrets_file.unlink(missing_ok=True)
 
 
+def stay_inside() -> None:
+    """Keep Streamlit from asking a server on the internet for this machine's address.
+
+    It would whenever a page of another site tries the websocket, holding up everybody meanwhile.
+    """
+    vars(net_util)["get_external_ip"] = lambda: None
+
+
 def _serve(chosen: Mapping[str, Option]) -> int:
     # The address that the page sees is that of the other end of the connection, never one that a header tells.
     os.environ["FORWARDED_ALLOW_IPS"] = ""
+    stay_inside()
     flags = [
         f"--{name}={each}"
         for name, value in chosen.items()
