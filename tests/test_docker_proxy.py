@@ -61,6 +61,7 @@ class Backend(BaseHTTPRequestHandler):
 class Proxy:
     url: str
     api: ThreadingHTTPServer
+    page: ThreadingHTTPServer
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def proxy(tmp_path: Path) -> Iterator[Proxy]:
         with started(
             tmp_path, api=f"http://127.0.0.1:{api.server_port}", ui=f"http://127.0.0.1:{page.server_port}"
         ) as url:
-            yield Proxy(url, api)
+            yield Proxy(url, api, page)
         for server in (api, page):
             server.shutdown()
 
@@ -157,3 +158,14 @@ def test_a_part_that_is_down_is_a_problem_that_says_when_to_come_back(proxy: Pro
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "10"
     assert answer.json()["code"] == "service_down"
+
+
+def test_a_page_that_is_down_says_so_in_russian(proxy: Proxy) -> None:
+    proxy.page.shutdown()
+    proxy.page.server_close()
+    answer = httpx.get(f"{proxy.url}/documents")
+
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "10"
+    assert "Обновите страницу" in answer.text
+    assert_binding(answer)
