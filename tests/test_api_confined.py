@@ -44,6 +44,14 @@ def test_every_answer_binds_the_browser_refusals_too(service: SmallService) -> N
         assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS, answer.url
 
 
+def test_an_answer_that_a_bug_makes_binds_it_too(service: SmallService, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.routes.access.SessionOut.of", lambda _principal: 1 / 0)
+    with service.client() as http:
+        answer = http.get("/v1/session")
+    assert answer.status_code == 500
+    assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
+
+
 @pytest.mark.parametrize(
     "told",
     [
