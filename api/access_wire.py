@@ -19,13 +19,17 @@ Name = Annotated[str, Field(min_length=1, max_length=people.NAME_MAX_CHARS)]
 
 
 class SessionOut(Out):
-    """Who asks. `collections` null is all of them; `editable` is what of them may be changed."""
+    """Who asks. `collections` null is all of them; `editable` is what of them may be changed.
+
+    `edits_all` says that whatever they read, singly opened documents too, they may also change.
+    """
 
     name: str
     role: Role
     collections: list[str] | None
     editable: list[str] | None
     documents: int
+    edits_all: bool
 
     @classmethod
     def of(cls, principal: Principal) -> Self:
@@ -39,6 +43,7 @@ class SessionOut(Out):
             collections=None if principal.collections is None else sorted(principal.collections),
             editable=None if edits.collections is None else sorted(edits.collections),
             documents=len(principal.documents),
+            edits_all=principal.edits is None,
         )
 
 

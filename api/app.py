@@ -9,6 +9,7 @@ import anyio
 from fastapi import FastAPI
 
 from api import problems
+from api.confined import Confined
 from api.dependencies import Parts
 from api.measured import Measured
 from api.routes import access, ask, audit, chat, documents, evaluations, extract, health, pages, policies, search
@@ -41,5 +42,6 @@ def create_app(parts: Parts) -> FastAPI:
     for module in (documents, pages, search, ask, extract, chat, evaluations, access, policies, audit, health):
         app.include_router(module.router)
 
+    app.add_middleware(Confined)
     app.add_middleware(Measured, metrics=parts.metrics)
     return app

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -18,7 +19,7 @@ from api.metrics import Metrics
 from api.readiness import Readiness
 from api.turns import TurnQueue
 from core.errors import Forbidden, Unauthorized
-from core.settings import Settings
+from core.settings import LOOPBACK, Settings
 from core.types import Principal
 from generation.chain import Answerer
 from generation.extraction import Extractor
@@ -73,6 +74,7 @@ def principal(
         _header(request, found.settings.trusted_proxy_user_header),
         _header(request, found.settings.trusted_proxy_groups_header),
         _address(request),
+        is_from_elsewhere=_is_from_elsewhere(request),
     )
     try:
         return found.door.admit(shown)
@@ -111,6 +113,17 @@ def _header(request: Request, name: str) -> tuple[str, ...]:
     # HTTP's headers are bytes; proxies write Russian names in UTF-8.
     values = (value.encode("latin-1") for value in request.headers.getlist(name))
     return tuple(value.decode("utf-8", errors="replace") for value in values)
+
+
+def _is_from_elsewhere(request: Request) -> bool:
+    """Whether a browser asks for a page of another site, or took this address by a name that is not this machine's."""
+    host, origin = request.headers.get("host", ""), request.headers.get("origin")
+    try:
+        return urlsplit(f"//{host}").hostname not in LOOPBACK or (
+            origin is not None and urlsplit(origin).netloc != host
+        )
+    except ValueError:  # no address at all
+        return True
 
 
 def _address(request: Request) -> str:

@@ -24,13 +24,15 @@ TOKEN_DOTS = 2
 class Shown:
     """What a request shows of its sender. `users` and `groups` are the values of the proxy's headers, as often as sent.
 
-    `address` is that of the other end of the connection, never one that a header tells.
+    `address` is that of the other end of the connection, never one that a header tells; `is_from_elsewhere` is what
+    a browser tells of a page that is not this machine's own.
     """
 
     bearer: str | None
     users: tuple[str, ...]
     groups: tuple[str, ...]
     address: str
+    is_from_elsewhere: bool = False
 
 
 class Door:
@@ -68,7 +70,7 @@ class Door:
                 return self._person(conn, _named(shown))
             # OpenAI's clients always send some key, so while there is none to compare with, any will do.
             if self._is_open_to_owner and not keys.exist(conn):
-                return LOCAL
+                return _owner(shown)
             if shown.bearer is None:
                 raise _nobody("no key")
             if self._tokens is None or shown.bearer.count(".") != TOKEN_DOTS:
@@ -100,6 +102,13 @@ class Door:
             return False
         mapped = getattr(peer, "ipv4_mapped", None)
         return any((mapped or peer) in network for network in self._trusted)
+
+
+def _owner(shown: Shown) -> Principal:
+    # The owner's browser reaches this machine for any site that the owner looks at.
+    if shown.is_from_elsewhere:
+        raise _nobody("page of another site")
+    return LOCAL
 
 
 def _named(shown: Shown) -> Person:

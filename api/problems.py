@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from api.confined import HEADERS
 from core.errors import (
     Forbidden,
     InvalidRequest,
@@ -101,7 +102,9 @@ def install(app: FastAPI) -> None:
     def _on_bug(request: Request, exc: Exception) -> JSONResponse:
         log.error("%s %s failed", request.method, request.url.path, exc_info=exc)
         detail = "Внутренняя ошибка сервиса. Повторите запрос; если не поможет, сообщите администратору."
-        return _response(_problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", detail), request.url.path, {})
+        problem = _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", detail)
+        # Starlette makes this answer outside of every middleware.
+        return _response(problem, request.url.path, dict(HEADERS))
 
 
 _HTTP_DETAILS = {

@@ -14,13 +14,14 @@ from core.types import (
     Passage,
     PersonalKind,
     PersonalPolicy,
+    Principal,
     Problem,
     Progress,
     Status,
     Timings,
     Turn,
 )
-from retrieval.store.documents import CollectionSize, Listing
+from retrieval.store.documents import CollectionSize, Listing, is_editable
 from retrieval.store.passages import StoredPage
 
 COLLECTION_MAX_CHARS = 200
@@ -114,7 +115,7 @@ class PersonalCountOut(Out):
 
 
 class DocumentOut(Out):
-    """An uploaded file and where it is in its life."""
+    """An uploaded file and where it is in its life; `editable` says whether the caller may delete it."""
 
     id: str
     name: str
@@ -130,11 +131,14 @@ class DocumentOut(Out):
     created_at: datetime
     updated_at: datetime
     personal_data: list[PersonalCountOut] | None
+    editable: bool = False
 
     @classmethod
-    def of(cls, document: Document) -> Self:
-        """Build from the service's own type."""
-        return cls.model_validate(document)
+    def of(cls, document: Document, principal: Principal) -> Self:
+        """Build from the service's own type, for this caller."""
+        shown = cls.model_validate(document)
+        shown.editable = is_editable(document, principal)
+        return shown
 
 
 class DocumentsOut(Out):
@@ -144,9 +148,9 @@ class DocumentsOut(Out):
     next_cursor: str | None
 
     @classmethod
-    def of(cls, listing: Listing) -> Self:
-        """Build from the service's own type."""
-        return cls(items=[DocumentOut.of(d) for d in listing.items], next_cursor=listing.next_cursor)
+    def of(cls, listing: Listing, principal: Principal) -> Self:
+        """Build from the service's own type, for this caller."""
+        return cls(items=[DocumentOut.of(d, principal) for d in listing.items], next_cursor=listing.next_cursor)
 
 
 class CollectionOut(Out):

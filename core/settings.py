@@ -35,7 +35,9 @@ class Settings(BaseSettings):
     ui_port: int = Field(8501, ge=1, le=65535, description="port of the page")
     ui_api_url: str = Field("", description="where the page finds the API; empty: api_host and api_port")
     ui_api_key: SecretStr = Field(SecretStr(""), description="key the page shows to the API")
-    ui_public_url: str = Field("", description="address of the page in the browser, needed to sign in by OIDC")
+    ui_public_url: str = Field(
+        "", description="address of the page in the browser: for sign-in by OIDC, and for any name but localhost"
+    )
     ui_cookie_secret: SecretStr = Field(SecretStr(""), description="signs sessions; empty: they end with the page")
 
     oidc_issuer: str = Field("", description="provider of identities, as its tokens name it; empty: no such sign-in")

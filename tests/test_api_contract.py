@@ -21,7 +21,7 @@ pytestmark = pytest.mark.real_model
 LEAVE = "Отпуск составляет 28 календарных дней. Заявление подаётся за две недели до начала отпуска."
 DOCUMENT_FIELDS = {
     "id", "name", "collection", "media_type", "size_bytes", "sha256", "status", "progress", "pages", "passages",
-    "error", "created_at", "updated_at",
+    "error", "created_at", "updated_at", "editable",
 }  # fmt: skip
 
 

@@ -307,3 +307,19 @@ def _time_of(call: Callable[[], object]) -> float:
 
 def _comparable(answer: httpx.Response) -> dict[str, str]:
     return {name: value for name, value in answer.headers.items() if name != "date"}
+
+
+def test_what_a_caller_is_told_of_their_rights_is_what_a_change_will_be_answered(world: World) -> None:
+    run = a_finished_run(world)
+    told = {"reader of A": (Role.READER, [], False), "editor": (Role.EDITOR, ["A"], True),
+            "administrator": (Role.ADMINISTRATOR, None, True)}  # fmt: skip
+    for caller, (role, editable, edits_all) in told.items():
+        client, document_id = world.clients[caller], a_document(world)
+        session = client.get("/v1/session").json()
+        assert (session["role"], session["editable"], session["edits_all"]) == (role, editable, edits_all)
+
+        document = client.get(f"/v1/documents/{document_id}").json()
+        listed = client.get("/v1/documents", params={"limit": 500}).json()["items"]
+        assert next(one for one in listed if one["id"] == document_id) == document
+        assert document["editable"] is (client.delete(f"/v1/documents/{document_id}").status_code == 204)
+        assert client.get(f"/v1/evaluations/{run}").json()["editable"] is (role is not Role.READER)

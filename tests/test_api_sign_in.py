@@ -69,6 +69,7 @@ def test_a_person_signs_in_by_code_with_pkce_and_has_the_rights_of_their_groups(
     known = session(service, fetched["id_token"]).raise_for_status().json()
     assert known == {
         "name": "user:петров", "role": "reader", "collections": ["кадры"], "editable": [], "documents": 0,
+        "edits_all": False,
     }  # fmt: skip
     with service.client(fetched["id_token"]) as http:
         assert len(http.post("/v1/search", json={"query": "отпуск"}).json()["passages"]) == 1

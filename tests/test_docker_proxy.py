@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import time
-from collections.abc import Iterator
+import base64
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,11 +13,18 @@ from threading import Event, Thread
 
 import httpx
 import pytest
+import streamlit
 
-from tests.service import free_ports
+from tests.proxy import CONFIGURATION, IS_THERE
+from tests.proxy import proxy as started
 
-CONFIGURATION = Path(__file__).resolve().parent.parent / "docker" / "nginx.conf"
-pytestmark = pytest.mark.skipif(shutil.which("nginx") is None, reason="needs nginx")
+pytestmark = pytest.mark.skipif(not IS_THERE, reason="needs nginx")
+BINDING = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
 
 
 class Backend(BaseHTTPRequestHandler):
@@ -26,8 +33,10 @@ class Backend(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     go_on = Event()
     received = 0
+    headers_sent: Mapping[str, str] = {}
 
     def do_GET(self) -> None:
+        type(self).headers_sent = dict(self.headers.items())
         body = self.path.encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -52,40 +61,20 @@ class Backend(BaseHTTPRequestHandler):
 class Proxy:
     url: str
     api: ThreadingHTTPServer
+    page: ThreadingHTTPServer
 
 
 @pytest.fixture
 def proxy(tmp_path: Path) -> Iterator[Proxy]:
-    folder = tmp_path
-    port, page = free_ports(2)
-    with ThreadingHTTPServer(("127.0.0.1", 0), Backend) as api:
-        Thread(target=api.serve_forever, daemon=True).start()
-        text = CONFIGURATION.read_text(encoding="utf-8")
-        for original, here in {
-            "/tmp/": f"{folder}/",
-            "/dev/stderr": f"{folder}/error.log",
-            "http://api:8000": f"http://127.0.0.1:{api.server_port}",
-            "http://ui:8501": f"http://127.0.0.1:{page}",
-            "listen 8080": f"listen 127.0.0.1:{port}",
-        }.items():
-            assert original in text
-            text = text.replace(original, here)
-        (folder / "nginx.conf").write_text(text, encoding="utf-8")
-        nginx = subprocess.Popen(
-            ["nginx", "-c", str(folder / "nginx.conf"), "-g", "daemon off;"], stderr=subprocess.DEVNULL
-        )
-        url = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + 10
-        while nginx.poll() is None and time.monotonic() < deadline:
-            try:
-                httpx.get(url)
-                break
-            except httpx.HTTPError:
-                time.sleep(0.05)
-        yield Proxy(url, api)
-        nginx.terminate()
-        nginx.wait()
-        api.shutdown()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Backend) as api, ThreadingHTTPServer(("127.0.0.1", 0), Backend) as page:
+        for server in (api, page):
+            Thread(target=server.serve_forever, daemon=True).start()
+        with started(
+            tmp_path, api=f"http://127.0.0.1:{api.server_port}", ui=f"http://127.0.0.1:{page.server_port}"
+        ) as url:
+            yield Proxy(url, api, page)
+        for server in (api, page):
+            server.shutdown()
 
 
 def test_an_event_passes_before_the_next_one_is_made(proxy: Proxy) -> None:
@@ -114,12 +103,51 @@ def test_metrics_stay_inside(proxy: Proxy) -> None:
     assert httpx.get(f"{proxy.url}/metrics").status_code == 404
 
 
-def test_answers_carry_the_headers_that_bind_a_browser(proxy: Proxy) -> None:
-    headers = httpx.get(f"{proxy.url}/v1/models").headers
+def assert_binding(answer: httpx.Response) -> None:
+    assert {name: answer.headers.get(name) for name in BINDING} == BINDING
+    (policy,) = answer.headers.get_list("Content-Security-Policy")
+    assert policy.startswith("default-src 'none';")
+    assert "unsafe-eval" not in policy
+    assert "'unsafe-inline'" not in re.search(r"script-src ([^;]*);", policy)[1]
+    assert "nginx/" not in answer.headers["Server"]
 
-    assert headers["X-Content-Type-Options"] == "nosniff"
-    assert "object-src 'none'" in headers["Content-Security-Policy"]
-    assert "nginx/" not in headers["Server"]
+
+@pytest.mark.parametrize("path", ["/", "/v1/models", "/ready", "/metrics", "/static/js/index.js"])
+def test_answers_carry_the_headers_that_bind_a_browser(proxy: Proxy, path: str) -> None:
+    assert_binding(httpx.get(f"{proxy.url}{path}"))
+
+
+def test_refusals_of_the_proxys_own_carry_them_too(proxy: Proxy) -> None:
+    refused = httpx.post(f"{proxy.url}/v1/ask", content=b"x" * (3 * 2**20))
+    assert refused.status_code == 413
+    assert_binding(refused)
+    assert "Retry-After" not in refused.headers
+
+    proxy.api.shutdown()
+    proxy.api.server_close()
+    assert_binding(httpx.get(f"{proxy.url}/v1/models"))
+
+
+@pytest.mark.parametrize("path", ["/", "/v1/models", "/_stcore/health"])
+def test_who_asks_and_under_which_name_is_told_to_both_parts_and_nobody_names_themselves(
+    proxy: Proxy, path: str
+) -> None:
+    claimed = {"X-Forwarded-For": "10.0.0.1", "X-Forwarded-User": "admin", "X-Forwarded-Groups": "boss"}
+    httpx.get(f"{proxy.url}{path}", headers={"Host": "znayka.example.com", **claimed})
+
+    sent = Backend.headers_sent
+    assert sent["Host"] == "znayka.example.com"
+    assert sent["X-Forwarded-For"] == "127.0.0.1"
+    assert sent["X-Forwarded-Proto"] == "http"
+    assert not {"X-Forwarded-User", "X-Forwarded-Groups"} & set(sent)
+
+
+def test_the_one_script_that_the_policy_lets_stand_in_a_page_is_streamlits() -> None:
+    page = (Path(streamlit.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
+    scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+
+    assert re.findall(r"'sha256-([^']+)'", CONFIGURATION.read_text(encoding="utf-8")) == hashes
 
 
 def test_a_part_that_is_down_is_a_problem_that_says_when_to_come_back(proxy: Proxy) -> None:
@@ -130,3 +158,14 @@ def test_a_part_that_is_down_is_a_problem_that_says_when_to_come_back(proxy: Pro
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "10"
     assert answer.json()["code"] == "service_down"
+
+
+def test_a_page_that_is_down_says_so_in_russian(proxy: Proxy) -> None:
+    proxy.page.shutdown()
+    proxy.page.server_close()
+    answer = httpx.get(f"{proxy.url}/documents")
+
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "10"
+    assert "Обновите страницу" in answer.text
+    assert_binding(answer)

@@ -7,45 +7,44 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from tests.browser_watch import FLAGS, Watch, chromium_path
+from tests.proxy import IS_THERE, proxy
 from tests.service import Service
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
 
 pytestmark = [pytest.mark.browser, pytest.mark.real_model]
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-quic",
-]
 SIZES = {"laptop": {"width": 1366, "height": 768}, "phone": {"width": 390, "height": 844}}
 ANSWER_MS = 180_000
 READY_MS = 120_000
 READY = re.compile(r"Готов$")
 NAME = "Положение об отпусках.pdf"
+# The second one's expected answer is wrong on purpose, so that there is a failure to look at.
+PAIRS = (
+    "вопрос;ответ;документ;страница\r\n"
+    "За сколько дней заказывают служебную машину?;за 3 дня;Машина.txt;\r\n"
+    "До чего заказывают служебную машину?;неверно то, чего нет;Машина.txt;\r\n"
+)
 QUESTION = "За сколько дней подать заявление о переносе отпуска?"
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service of its own: what other tests upload would stand in the list, the answers and the pictures."""
-    with Service(tmp_path_factory.mktemp("page")) as running:
+    with Service(tmp_path_factory.mktemp("page"), ui_public_url="http://znayka.example.com") as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[playwright.Browser]:
-    path = shutil.which("chromium") or shutil.which("google-chrome")
+    path = chromium_path()
     if path is None:
         pytest.skip("needs Chromium (apt install chromium)")
     with playwright.sync_playwright() as started:
@@ -61,26 +60,28 @@ def pictures(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def page_url(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The page's address through the proxy of the containers, with its policy, where nginx is installed."""
+    if not IS_THERE:
+        yield service.ui_url
+        return
+    with proxy(tmp_path_factory.mktemp("proxy"), api=service.api_url, ui=service.ui_url) as url:
+        yield url.replace("127.0.0.1", "znayka.example.com")
+
+
 @pytest.fixture(params=list(SIZES))
-def visit(request, chromium, service: Service) -> Iterator[playwright.Page]:
-    """A page of its own at one size; whatever it asks of another host than the page's fails the test."""
+def visit(request, chromium, page_url: str) -> Iterator[playwright.Page]:
+    """A page of its own at one size; what it asks of another host or does against the policy fails the test."""
     context = chromium.new_context(viewport=SIZES[request.param], locale="ru-RU", accept_downloads=True)
-    foreign: list[str] = []
-    home = urlsplit(service.ui_url).netloc
-
-    def watch(asked: playwright.Request) -> None:
-        parts = urlsplit(asked.url)
-        if parts.scheme not in {"data", "blob"} and parts.netloc != home:
-            foreign.append(asked.url)
-
-    context.on("request", watch)
+    watch = Watch(context, {urlsplit(page_url).netloc})
     page = context.new_page()
     page.set_default_timeout(15_000)
-    page.goto(service.ui_url)
+    page.goto(page_url)
     page.get_by_role("link", name="Документы").first.wait_for()
     yield page
+    assert watch.findings(page) == {}
     context.close()
-    assert foreign == []
 
 
 def save(page: playwright.Page, folder: Path, name: str) -> None:
@@ -146,6 +147,63 @@ def test_a_text_document_opens_with_its_words_marked(visit, tmp_path: Path):
     visit.get_by_text("Что нашлось в документах").click()
     visit.get_by_role("button", name="Открыть страницу").first.click()
     visit.get_by_role("dialog").locator("mark").filter(has_text="комнате 114").wait_for()
+
+
+@pytest.mark.skipif(not IS_THERE, reason="needs nginx")
+def test_what_gets_into_the_page_all_the_same_is_stopped_by_the_policy(chromium, page_url: str):
+    context = chromium.new_context()
+    watch = Watch(context, {urlsplit(page_url).netloc})
+    page = context.new_page()
+    page.goto(page_url)
+    page.get_by_role("link", name="Документы").first.wait_for()
+    page.evaluate(
+        """() => {
+          const add = (name, fields) => document.body.append(Object.assign(document.createElement(name), fields));
+          const holder = document.createElement("div");
+          holder.innerHTML = "<img src=x onerror=pwn(1)><svg onload=pwn(2)></svg><a id=run href='javascript:pwn(3)'>";
+          document.body.append(holder);
+          document.getElementById("run").click();
+          add("script", { textContent: "pwn(4)" });
+          add("script", { src: "http://foreign.test/a.js" });
+          add("script", { src: "data:text/javascript,pwn(5)" });
+          add("img", { src: "http://foreign.test/a.png" });
+          add("link", { rel: "stylesheet", href: "http://foreign.test/a.css" });
+          add("iframe", { src: "http://foreign.test/" });
+          add("iframe", { srcdoc: "<script>parent.pwn(6)</script>" });
+          add("base", { href: "http://foreign.test/" });
+          fetch("http://foreign.test/").catch(() => {});
+          new WebSocket("ws://foreign.test/");
+          navigator.sendBeacon("http://foreign.test/");
+          setTimeout("pwn(7)");
+        }"""
+    )
+    page.wait_for_timeout(1000)
+    kept = {"script-src", "img-src", "style-src", "connect-src", "base-uri", "default-src"}
+    assert watch.ran == []
+    assert kept <= {name for name in kept for said in watch.violations if f'"{name}' in said or f"'{name}" in said}
+    context.close()
+
+
+def test_a_visitor_checks_the_answers_with_questions_of_their_own(visit, tmp_path: Path, pictures: Path):
+    if visit.viewport_size == SIZES["phone"]:
+        pytest.skip("asks the model again for the same")
+    path = tmp_path / "Машина.txt"
+    path.write_text("Порядок отъезда.\n\nСлужебную машину заказывают за 3 дня до отъезда.\n", encoding="utf-8")
+    upload(visit, path)
+    card(visit, path.name).get_by_text(READY).wait_for(timeout=READY_MS)
+    visit.get_by_role("link", name="Проверка").first.click()
+    visit.locator("input[type=file]").set_input_files(
+        {"name": "Вопросы.csv", "mimeType": "text/csv", "buffer": PAIRS.encode("cp1251")}
+    )
+    visit.get_by_role("button", name="Начать проверку").click()
+    visit.get_by_text(re.compile("Верный ответ: ")).wait_for(timeout=ANSWER_MS)
+    visit.get_by_text("Найдено нужное место: 100").wait_for()
+    visit.get_by_text("неверно то, чего нет").wait_for()
+    save(visit, pictures, "evaluation")
+    with visit.expect_download() as downloading:
+        visit.get_by_role("button", name="Отчёт (HTML)").click()
+    report = Path(downloading.value.path()).read_text(encoding="utf-8")
+    assert "За сколько дней заказывают служебную машину?" in report
 
 
 def test_an_answer_can_be_stopped(visit):

@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.types import Status
 from tests.ui_double import Double, serve
-from ui.documents import PAGE_SIZE
+from ui.documents import PAGE_SIZE, READ_ONLY
 
 HOSTILE = "![x](http://evil.test/a.png) <b>жирно</b>.pdf"
 
@@ -175,3 +175,26 @@ def test_a_file_name_is_never_read_as_markup(double, page):
     assert texts(page).count(HOSTILE) >= 3
     assert "evil.test" not in marks(page)
     assert not any("evil.test" in str(element.proto) for element in page.button)
+
+
+def test_a_reader_is_shown_neither_uploading_nor_deleting(double, page):
+    double.session = {"name": "Петров", "role": "reader", "editable": [], "edits_all": False}
+    double.add("Приказ.pdf", editable=False)
+    page.run()
+    assert not page.exception
+    assert READ_ONLY in texts(page)
+    assert "Приказ.pdf" in texts(page)
+    assert not page.file_uploader
+    assert [button.label for button in page.button] == []
+
+
+def test_an_editor_of_some_collections_may_upload_to_these_and_delete_theirs(double, page):
+    double.session = {"name": "Петров", "role": "editor", "editable": ["Кадры"], "edits_all": False}
+    double.add("Приказ.pdf", collection="Кадры")
+    double.add("Тариф.pdf", collection="Счета", editable=False)
+    page.run()
+    assert page.selectbox(key="upload_collection").options == ["Кадры"]
+    assert [button.key for button in page.button if button.label == "Удалить"] == ["delete-d1"]
+    choose(page, ("Новый.txt", b"text"))
+    button(page, "Загрузить 1 файл").click().run()
+    assert double.documents["d3"]["collection"] == "Кадры"

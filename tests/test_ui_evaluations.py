@@ -13,7 +13,7 @@ from ingest.limits import Limits
 from tests.ui_double import Double, serve
 from ui.client import Client
 from ui.evaluation_result import PAGE_SIZE
-from ui.evaluations import TEMPLATE
+from ui.evaluations import READ_ONLY, TEMPLATE
 from ui.figures import REASONS, details, percent, progress, worded
 from ui.wire import Evaluation, Figure, parse
 
@@ -170,3 +170,25 @@ def _run() -> dict:
     return {
         "id": "e1", "name": "a.csv", "status": "done", "done": 10, "total": 10, "created_at": "2026-11-20T09:30:00Z",
     }  # fmt: skip
+
+
+def test_a_reader_follows_and_reads_evaluations_but_neither_starts_nor_ends_one(double, page):
+    double.session = {"name": "Петров", "role": "reader", "editable": [], "edits_all": False}
+    double.evaluate("Прежние.csv", editable=False, **double.finished())
+    page.run()
+    assert not page.exception
+    assert READ_ONLY in texts(page)
+    assert "**Верный ответ: 84\N{NO-BREAK SPACE}%**" in marks(page)
+    double.evaluate("Вопросы.csv", editable=False)
+    page.run()
+    assert "Вопросы.csv" in texts(page)
+    assert not page.file_uploader
+    assert [button.label for button in page.button] == []
+
+
+def test_who_may_change_a_part_of_what_they_read_checks_that_part_alone(double, page):
+    double.session = {"name": "Петров", "role": "editor", "editable": ["Кадры"], "edits_all": False}
+    double.add("Приказ.pdf", collection="Кадры")
+    double.add("Тариф.pdf", collection="Счета", editable=False)
+    page.run()
+    assert page.selectbox(key="evaluation_collection").options == ["Кадры"]

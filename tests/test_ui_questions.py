@@ -60,6 +60,14 @@ def test_an_empty_base_says_how_to_begin(double, page):
     assert any("Загрузите файлы" in element.value for element in page.markdown)
 
 
+def test_a_reader_of_nothing_is_sent_to_the_administrator_not_to_uploading(double, page):
+    double.documents.clear()
+    double.session = {"name": "Петров", "role": "reader", "editable": [], "edits_all": False}
+    page.run()
+    assert any("Попросите администратора" in element.value for element in page.markdown)
+    assert "Загрузить документы" not in [link.proto.label for link in page.get("page_link")]
+
+
 @pytest.mark.parametrize(
     ("escalate", "refused", "said"),
     [

@@ -49,6 +49,9 @@ class Double:
     evaluations: list[dict[str, Any]] = field(default_factory=list)
     questions: list[dict[str, Any]] = field(default_factory=list)
     refusal: str = ""
+    session: dict[str, Any] = field(
+        default_factory=lambda: {"name": "local", "role": "administrator", "editable": None, "edits_all": True}
+    )
 
     def evaluate(self, name: str, **more: Any) -> dict[str, Any]:
         """Begin an evaluation, or keep one that has been."""
@@ -151,6 +154,10 @@ def _add_documents(app: FastAPI, double: Double) -> None:
         if double.documents.pop(document_id, None) is None:
             return problem(404, "not_found", "Такого документа нет.")
         return Response(status_code=204)
+
+    @app.get("/v1/session")
+    def session() -> Any:
+        return double.session
 
     @app.get("/v1/collections")
     def collections() -> Any:

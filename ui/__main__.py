@@ -6,17 +6,20 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from streamlit import net_util
 from streamlit.web import cli
 
 from core.errors import Misconfigured
-from core.settings import Settings, load_settings
+from core.settings import LOOPBACK, Settings, load_settings
 from ui.sign_in import write_secrets
 
 SCRIPT = Path(__file__).with_name("app.py")
+Option = str | int | tuple[str, ...]
 
 
-def options(settings: Settings) -> dict[str, str | int]:
+def options(settings: Settings) -> dict[str, Option]:
     """Streamlit's options: nothing leaves the machine, no menu of its own, uploads as large as the API's."""
     return {
         "server.address": settings.ui_host,
@@ -25,6 +28,9 @@ def options(settings: Settings) -> dict[str, str | int]:
         "server.fileWatcherType": "none",
         "server.maxUploadSize": -(-settings.upload_max_bytes // 2**20),
         "browser.gatherUsageStats": "false",
+        # Else Streamlit's own cloud may put the page into a frame and tell it what to do.
+        "client.allowedOrigins": (own_address(settings),),
+        "server.allowedHosts": known_hosts(settings),
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
         "client.showErrorLinks": "false",
@@ -35,6 +41,23 @@ def options(settings: Settings) -> dict[str, str | int]:
         "theme.secondaryBackgroundColor": "#f3f5f8",
         "theme.textColor": "#1d2530",
     }
+
+
+def own_address(settings: Settings) -> str:
+    """Where the page is opened, as far as the settings tell."""
+    return settings.ui_public_url.rstrip("/") or f"http://{settings.ui_host}:{settings.ui_port}"
+
+
+def known_hosts(settings: Settings) -> tuple[str, ...]:
+    """The names under which the page may be opened; none: under any.
+
+    Where nobody signs in, a site of somebody's whose name leads to this machine would else be the page to a browser,
+    and read the documents. A visitor of such a site is not signed in there.
+    """
+    public = urlsplit(settings.ui_public_url).hostname
+    if settings.has_sign_in or (public is None and settings.ui_host not in LOOPBACK):
+        return ()
+    return (*LOOPBACK, *((public,) if public else ()))
 
 
 def main() -> int:
@@ -59,10 +82,23 @@ def main() -> int:
             secrets_file.unlink(missing_ok=True)
 
 
-def _serve(chosen: Mapping[str, str | int]) -> int:
+def stay_inside() -> None:
+    """Keep Streamlit from asking a server on the internet for this machine's address.
+
+    It would whenever a page of another site tries the websocket, holding up everybody meanwhile.
+    """
+    vars(net_util)["get_external_ip"] = lambda: None
+
+
+def _serve(chosen: Mapping[str, Option]) -> int:
     # The address that the page sees is that of the other end of the connection, never one that a header tells.
     os.environ["FORWARDED_ALLOW_IPS"] = ""
-    flags = [f"--{name}={value}" for name, value in chosen.items()]
+    stay_inside()
+    flags = [
+        f"--{name}={each}"
+        for name, value in chosen.items()
+        for each in (value if isinstance(value, tuple) else (value,))
+    ]
     return int(cli.main(["run", str(SCRIPT), *flags], standalone_mode=False) or 0)
 
 

@@ -30,6 +30,7 @@ from ui.wire import (
     ModelList,
     PageText,
     Queued,
+    Session,
     Token,
     Verdict,
     parse,
@@ -68,6 +69,10 @@ class Client:
             "trust_env": False,
             "verify": ssl.create_default_context(),
         }
+
+    def session(self) -> Session:
+        """What the visitor may do here."""
+        return self._read(Session, "/v1/session")
 
     def documents(
         self, *, name: str = "", collection: str = "", cursor: str | None = None, limit: int = 20

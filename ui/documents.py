@@ -6,12 +6,12 @@ from functools import partial
 
 import streamlit as st
 
-from core.types import Document, Status
+from core.types import Status
 from ui.client import Client
 from ui.look import notice, quiet
 from ui.source import offer_download
 from ui.uploads import show_upload
-from ui.wire import ClientError, Collection, DocumentList
+from ui.wire import ClientError, Collection, DocumentList, Listed
 from ui.words import MOVING, POLICY_WORDS, collection, facts, failure, personal, stage, status
 
 REFRESH_S = 2.0
@@ -20,6 +20,7 @@ DELETING = "deleting"
 CURSORS = "document_cursors"
 IS_MOVING = "documents_move"
 ALL = ""
+READ_ONLY = "Документы здесь добавляют и удаляют редакторы. Если нужно и вам, попросите администратора дать это право."
 
 ICONS = {
     Status.QUEUED: ":gray[:material/schedule:]",
@@ -34,12 +35,15 @@ ICONS = {
 def show(client: Client) -> None:
     """Draw the view: uploading, the list that follows its documents, and the question before a deletion."""
     try:
-        collections = client.collections()
+        session, collections = client.session(), client.collections()
     except ClientError as exc:
         notice("error", failure(exc), key="api")
         st.button("Повторить", icon=":material/refresh:")
         return
-    show_upload(client, collections)
+    if session.may_upload:
+        show_upload(client, collections, session)
+    else:
+        quiet(READ_ONLY, key="read-only")
     st.markdown("## Загруженные документы", anchors=False)
     _filters(collections)
     is_moving = st.session_state.get(IS_MOVING, False)
@@ -99,7 +103,7 @@ def _show_list(client: Client) -> None:
         st.rerun()
 
 
-def _show_document(client: Client, document: Document) -> None:
+def _show_document(client: Client, document: Listed) -> None:
     with st.container(border=True, key=f"document-{document.id}", gap="small"):
         with st.container(key=f"row-{document.id}", horizontal=True, vertical_alignment="center", gap="small"):
             with st.container(key=f"about-{document.id}", gap=None):
@@ -110,14 +114,19 @@ def _show_document(client: Client, document: Document) -> None:
                     quiet(held, key=f"personal-{document.id}")
             st.markdown(f"{ICONS[document.status]} {status(document)}", width="content")
             offer_download(client, document.id, document.name, label="Скачать")
-            if st.button("Удалить", key=f"delete-{document.id}", icon=":material/delete:", type="tertiary"):
-                st.session_state[DELETING] = document
-                st.rerun()
+            if document.editable:
+                _offer_deletion(document)
         if document.progress is not None and document.status in MOVING:
             done = document.progress.done / document.progress.total if document.progress.total else 0.0
             st.progress(min(max(done, 0.0), 1.0), text=stage(document.progress))
         if document.error is not None:
             notice("error" if document.status is Status.FAILED else "warning", document.error.detail, key=document.id)
+
+
+def _offer_deletion(document: Listed) -> None:
+    if st.button("Удалить", key=f"delete-{document.id}", icon=":material/delete:", type="tertiary"):
+        st.session_state[DELETING] = document
+        st.rerun()
 
 
 def _show_paging(listed: DocumentList) -> None:
@@ -153,7 +162,7 @@ def _forget_deletion() -> None:
     st.session_state.pop(DELETING, None)
 
 
-def _ask_deletion(client: Client, document: Document) -> None:
+def _ask_deletion(client: Client, document: Listed) -> None:
     with st.container(key="name-deleting"):
         st.text(document.name)
     st.markdown("Знайка сразу перестанет отвечать по этому документу. Вернуть его можно, только загрузив файл снова.")

@@ -6,11 +6,12 @@ from functools import partial
 
 import streamlit as st
 
+from core.types import Role
 from ui.client import Client
 from ui.evaluation_result import show_result
 from ui.figures import named, progress
 from ui.look import failures_shown, notice, quiet
-from ui.wire import ClientError, Collection, Evaluation
+from ui.wire import ClientError, Collection, Evaluation, Session
 from ui.words import collection as collection_words
 from ui.words import failure
 
@@ -18,6 +19,9 @@ REFRESH_S = 2.0
 RUNNING = "running"
 ROUND = "evaluation_round"
 ALL = ""
+READ_ONLY = (
+    "Проверку начинает редактор: тот, кому открыто менять проверяемые документы. Об этом праве просят администратора."
+)
 PURPOSE = (
     "Дайте вопросы, ответы на которые вы знаете: Знайка ответит на каждый, и вы увидите, сколько ответов верны "
     "и где ошибки. Повторяйте проверку после новых документов, смены модели или настроек: станет видно, "
@@ -41,7 +45,7 @@ def show(client: Client, *, pairs_max_bytes: int) -> None:
     st.markdown("# Проверка ответов", anchors=False)
     st.markdown(PURPOSE)
     try:
-        runs, collections = client.evaluations(), client.collections()
+        runs, choices = client.evaluations(), _choices(client.session(), client.collections())
     except ClientError as exc:
         notice("error", failure(exc), key="api")
         st.button("Повторить", icon=":material/refresh:")
@@ -49,14 +53,24 @@ def show(client: Client, *, pairs_max_bytes: int) -> None:
     running = next((run for run in runs if run.status == RUNNING), None)
     if running is not None:
         st.fragment(partial(_show_running, client, running.id), run_every=REFRESH_S)()
+    elif choices:
+        _show_start(client, choices, pairs_max_bytes)
     else:
-        _show_start(client, collections, pairs_max_bytes)
+        quiet(READ_ONLY, key="read-only")
     ended = [run for run in runs if run.status != RUNNING]
     if ended:
         _show_ended(client, ended)
 
 
-def _show_start(client: Client, collections: tuple[Collection, ...], pairs_max_bytes: int) -> None:
+def _choices(session: Session, collections: tuple[Collection, ...]) -> list[str]:
+    """What the visitor may have checked: collections that they may change, or all that they read."""
+    if session.role is Role.READER:
+        return []
+    names = [each.name for each in collections if session.editable is None or each.name in session.editable]
+    return [ALL, *names] if session.edits_all else names
+
+
+def _show_start(client: Client, choices: list[str], pairs_max_bytes: int) -> None:
     with st.container(key="templates", horizontal=True, gap="small"):
         st.download_button(
             "Скачать образец",
@@ -84,7 +98,7 @@ def _show_start(client: Client, collections: tuple[Collection, ...], pairs_max_b
     with st.container(key="evaluation-choices", horizontal=True, vertical_alignment="bottom", gap="medium"):
         collection = st.selectbox(
             "По каким документам",
-            [ALL, *(each.name for each in collections)],
+            choices,
             format_func=lambda name: collection_words(name) if name else "По всем",
             key="evaluation_collection",
             persist_state="session",
@@ -113,7 +127,7 @@ def _show_running(client: Client, run_id: str) -> None:
             st.text(run.name)
         st.progress(run.done / run.total if run.total else 0.0, text=progress(run))
         quiet("Страницу можно закрыть: проверка идёт сама и уступает вопросам людей.", key="running")
-        if st.button("Остановить", key="stop-evaluation", icon=":material/stop_circle:"):
+        if run.editable and st.button("Остановить", key="stop-evaluation", icon=":material/stop_circle:"):
             with failures_shown("stop-evaluation"):
                 client.delete_evaluation(run_id)
                 st.rerun()
@@ -133,6 +147,11 @@ def _show_ended(client: Client, ended: list[Evaluation]) -> None:
     if chosen is None:
         return
     show_result(client, known[chosen])
+    if known[chosen].editable:
+        _offer_removal(client, chosen)
+
+
+def _offer_removal(client: Client, chosen: str) -> None:
     with st.popover("Удалить проверку", icon=":material/delete:"):
         st.markdown("Итоги и отчёт этой проверки пропадут, сравнить с ней будет нельзя.")
         if st.button("Удалить навсегда", type="primary", key=f"remove-{chosen}"):

@@ -11,7 +11,7 @@ from streamlit.navigation.page import StreamlitPage
 from ui import words
 from ui.answer import show_finished, show_running
 from ui.client import Client
-from ui.look import notice
+from ui.look import failures_shown, notice
 from ui.reply import Reply
 from ui.source import show_opened
 from ui.talk import EXACT, Exchange, history
@@ -37,7 +37,7 @@ def show(client: Client, *, documents_page: StreamlitPage, question_max_chars: i
         collections = ()
     else:
         if not talk:
-            _welcome(sum(collection.documents for collection in collections), documents_page)
+            _welcome(client, sum(collection.documents for collection in collections), documents_page)
     for exchange in talk:
         _show_exchange(client, exchange)
     is_running = bool(talk) and not talk[-1].reply.state.is_over
@@ -58,7 +58,7 @@ def show(client: Client, *, documents_page: StreamlitPage, question_max_chars: i
     show_opened(client)
 
 
-def _welcome(documents: int, documents_page: StreamlitPage) -> None:
+def _welcome(client: Client, documents: int, documents_page: StreamlitPage) -> None:
     st.markdown("# Спросите свои документы", anchors=False)
     if documents:
         held = count(documents, "документ", "документа", "документов")
@@ -68,6 +68,14 @@ def _welcome(documents: int, documents_page: StreamlitPage) -> None:
             "и откроется страница, на которой это написано."
         )
         return
+    with failures_shown("session"):
+        if client.session().may_upload:
+            _invite(documents_page)
+        else:
+            st.markdown("Пока отвечать не по чему: вам не открыт ни один документ. Попросите администратора открыть.")
+
+
+def _invite(documents_page: StreamlitPage) -> None:
     st.markdown(
         "Пока отвечать не по чему: в базе нет ни одного документа.\n\n"
         "1. Загрузите файлы: договоры, положения, инструкции, таблицы.\n"

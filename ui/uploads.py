@@ -10,7 +10,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from ui.client import Client
 from ui.look import notice
-from ui.wire import ClientError, Collection
+from ui.wire import ClientError, Collection, Session
 from ui.words import DEFAULT_COLLECTION, MOVING, collection, failure, files
 
 NEW = "\0new"
@@ -28,8 +28,8 @@ class Outcome:
     refused: tuple[tuple[str, str], ...]
 
 
-def show_upload(client: Client, collections: tuple[Collection, ...]) -> None:
-    """Choose files and a collection, send them, say what came of it."""
+def show_upload(client: Client, collections: tuple[Collection, ...], session: Session) -> None:
+    """Choose files and one of the collections that the visitor may change, send them, say what came of it."""
     st.markdown("# Добавить документы", anchors=False)
     upload_round = st.session_state.setdefault(ROUND, 0)
     chosen = st.file_uploader(
@@ -39,7 +39,7 @@ def show_upload(client: Client, collections: tuple[Collection, ...]) -> None:
         on_change=_forget_outcome,
     )
     with st.container(key="upload-choices", horizontal=True, vertical_alignment="bottom", gap="medium"):
-        collection = _choose_collection(collections)
+        collection = _choose_collection(_offered(collections, session))
         replace = st.toggle(
             "Заменить файл с тем же именем",
             key="replace",
@@ -55,11 +55,16 @@ def show_upload(client: Client, collections: tuple[Collection, ...]) -> None:
     _show_outcome(st.session_state.get(OUTCOME))
 
 
-def _choose_collection(collections: tuple[Collection, ...]) -> str:
-    names = list(dict.fromkeys([DEFAULT_COLLECTION, *(each.name for each in collections)]))
+def _offered(collections: tuple[Collection, ...], session: Session) -> list[str]:
+    if session.editable is not None:
+        return list(session.editable)
+    return [*dict.fromkeys([DEFAULT_COLLECTION, *(each.name for each in collections)]), NEW]
+
+
+def _choose_collection(names: list[str]) -> str:
     chosen = st.selectbox(
         "В какую коллекцию",
-        [*names, NEW],
+        names,
         format_func=lambda name: "Новая коллекция…" if name == NEW else collection(name),
         key="upload_collection",
         persist_state="session",
@@ -67,7 +72,7 @@ def _choose_collection(collections: tuple[Collection, ...]) -> str:
         help="Коллекция — это раздел базы, например «Кадры» или «Договоры». Искать можно во всех или в одной.",
     )
     if chosen != NEW:
-        return chosen or DEFAULT_COLLECTION
+        return chosen or names[0]
     name = st.text_input("Название новой коллекции", key="new_collection", max_chars=100, width=300)
     return name.strip()
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from core.errors import ServiceError
-from core.types import Citation, Conflict, Document, Interpretation, PersonalPolicy, Problem, Timings
+from core.types import Citation, Conflict, Document, Interpretation, PersonalPolicy, Problem, Role, Timings
 
 T = TypeVar("T")
 
@@ -53,10 +53,34 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class Session:
+    """What the visitor may do: `editable` collections may be changed (None: all, new ones too).
+
+    `edits_all` says that whatever they read they may also change.
+    """
+
+    role: Role
+    editable: tuple[str, ...] | None = None
+    edits_all: bool = True
+
+    @property
+    def may_upload(self) -> bool:
+        """Whether there is a collection to upload to."""
+        return self.editable is None or bool(self.editable)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed(Document):
+    """A document of the list; `editable` says whether the visitor may delete it."""
+
+    editable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentList:
     """One screen of documents; `next_cursor` is None on the last."""
 
-    items: tuple[Document, ...]
+    items: tuple[Listed, ...]
     next_cursor: str | None = None
 
 
@@ -141,6 +165,7 @@ class Evaluation:
     failed: int | None = None
     figures: tuple[Figure, ...] = ()
     compared_with: str | None = None
+    editable: bool = True
 
 
 @dataclass(frozen=True, slots=True)

