@@ -94,3 +94,33 @@ async def test_more_slots_answer_more_at_once() -> None:
     a, b, c = (turns.enter(name) for name in "abc")
     assert [turns.place(turn) for turn in (a, b)] == [None, None]
     assert turns.place(c) is not None
+
+
+async def test_the_first_answer_replaces_the_guess_of_how_long_one_takes() -> None:
+    clock = Clock()
+    turns = queue(clock)
+    async with turns.enter("a"):
+        clock.now += 30
+    turns.enter("b")
+    assert turns.place(turns.enter("c")) == Place(1, 30)
+
+
+async def test_what_the_running_answer_took_already_is_not_waited_for_again() -> None:
+    clock = Clock()
+    turns = queue(clock)
+    turns.enter("a")
+    clock.now += 3
+    first, second = turns.enter("b"), turns.enter("c")
+    assert (turns.place(first), turns.place(second)) == (Place(1, 2), Place(2, 7))
+    clock.now += 60
+    assert turns.place(first) == Place(1, 1), "an answer that is overdue may end at any moment"
+
+
+async def test_those_who_leave_early_do_not_make_the_others_wait_seem_short() -> None:
+    turns = queue()
+    for _ in range(20):
+        with pytest.raises(asyncio.CancelledError):
+            async with turns.enter("a"):
+                raise asyncio.CancelledError
+    turns.enter("b")
+    assert turns.place(turns.enter("c")) == Place(1, 5)
