@@ -56,7 +56,7 @@ class TurnQueue:
             raise TooManyRequests(
                 "too_many_questions",
                 f"Вы уже задали {mine} вопр. и ещё не получили ответов. Дождитесь их и повторите.",
-                retry_after_s=self._retry_after_s(),
+                retry_after_s=_whole(self._first_answer_s(caller)),
             )
         turn = Turn(self, caller)
         if len(self._running) < self._limits.slots and not self._waiting:
@@ -65,8 +65,8 @@ class TurnQueue:
         if len(self._waiting) >= self._limits.waiting_max or self._wait_s(len(self._waiting)) > self._limits.wait_max_s:
             raise TryLater(
                 "queue_full",
-                "Сейчас слишком много вопросов. Повторите через минуту.",
-                retry_after_s=self._retry_after_s(),
+                "Сейчас слишком много вопросов. Повторите позже.",
+                retry_after_s=_whole(self._wait_s(1)),
             )
         self._waiting.append(turn)
         return turn
@@ -93,7 +93,7 @@ class TurnQueue:
         if turn in self._running:
             return None
         position = [*self._waiting, *self._aside].index(turn) + 1
-        return Place(position, max(1, math.ceil(self._wait_s(position))))
+        return Place(position, _whole(self._wait_s(position)))
 
     def leave(self, turn: Turn, *, is_whole: bool = False) -> None:
         """Give a turn back, whether it came or not; the next one starts. `is_whole`: an answer was made in it."""
@@ -130,8 +130,16 @@ class TurnQueue:
         left_s = sum(max(0.0, self._answer_s - (now_s - turn.started_at)) for turn in self._running)
         return max(0.0, left_s + self._answer_s * (position - 1)) / self._limits.slots
 
-    def _retry_after_s(self) -> int:
-        return max(1, math.ceil(self._answer_s))
+    def _first_answer_s(self, caller: str) -> float:
+        """Seconds until the first of this caller's questions has its answer."""
+        if any(turn.caller == caller for turn in self._running):
+            return self._wait_s(1)
+        position = next(at for at, turn in enumerate(self._waiting, start=1) if turn.caller == caller)
+        return self._wait_s(position) + self._answer_s
+
+
+def _whole(seconds: float) -> int:
+    return max(1, math.ceil(seconds))
 
 
 class Turn:

@@ -124,3 +124,16 @@ async def test_those_who_leave_early_do_not_make_the_others_wait_seem_short() ->
                 raise asyncio.CancelledError
     turns.enter("b")
     assert turns.place(turns.enter("c")) == Place(1, 5)
+
+
+async def test_who_has_its_share_is_told_when_the_first_of_its_answers_is_due() -> None:
+    turns = queue(per_caller_max=1, waiting_max=9)
+    turns.enter("a")
+    turns.enter("b")
+    turns.enter("c")
+    due_s = []
+    for caller in "abc":
+        with pytest.raises(TooManyRequests) as refused:
+            turns.enter(caller)
+        due_s.append(refused.value.retry_after_s)
+    assert due_s == [5, 10, 15]
