@@ -92,6 +92,8 @@ def measure(
             doing = load_slow.slow(at, tenants, way=way, clients=options.clients, watch_s=WATCH_S)
             with watched(service) as figures:
                 figures |= asdict(asyncio.run(doing))
+                # A reader notices nothing until it has read what was under way: these show when it was let go.
+                figures["api_descriptors_every_10_s"] = [one.descriptors for one in figures["samples"]["api"]][::10]
             yield f"slow_{way}", figures
         return
     with watched(service) as figures:

@@ -99,8 +99,9 @@ def _requests(tenants: Tenants, path: str, clients: int) -> list[SlowRequest]:
 def _kind(kind: str, cuts: Sequence[Cut]) -> CutKind:
     ends = sorted(cut.after_s for cut in cuts if cut.after_s is not None) or [0.0]
     statuses = Counter(str(cut.status or "closed") for cut in cuts if cut.after_s is not None)
-    shown = (round(value, 1) for value in (ends[0], statistics.median(ends), ends[-1]))
-    return CutKind(kind, len(cuts), *shown, sum(cut.after_s is None for cut in cuts), dict(statuses))
+    first_s, median_s, last_s = (round(value, 1) for value in (ends[0], statistics.median(ends), ends[-1]))
+    outlived = sum(cut.after_s is None for cut in cuts)
+    return CutKind(kind, len(cuts), first_s, median_s, last_s, outlived, dict(statuses))
 
 
 async def _large_document(port: int, tenants: Tenants) -> str:
