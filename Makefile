@@ -7,11 +7,13 @@ ARGS ?=
 ARCHIVE ?= $(firstword $(wildcard ../shared/data/kb/*.tar.xz))
 FILES ?= 300
 DATA ?= ../shared/data
+SCENARIO ?=
+MINUTES ?= 1
 SECONDS ?= 300
 HOURS ?= 0
 SEED ?=
 
-.PHONY: run test check format bench crash evaluate examples docs clean help
+.PHONY: run test check format bench load crash evaluate examples docs clean help
 
 run: ## install what is missing, start everything, answer a first question, stay up until Ctrl-C
 	@sh scripts/setup.sh "$(PYTHON)" run
@@ -34,6 +36,10 @@ bench: ## measure ingest, search and streaming on this machine; ARCHIVE=a tar of
 	@$(BIN)/python -m benchmarks.generation
 	@$(if $(ARCHIVE),$(BIN)/python -m benchmarks.ingest $(ARCHIVE) --files $(FILES),echo "no ARCHIVE: the ratio of ingest is not measured")
 	@$(BIN)/python -m benchmarks.service $(ARCHIVE) --files $(FILES)
+
+load: ## a thousand questions at once, searches beside questions, slow clients; SCENARIO=soak MINUTES=60 for mixed use
+	@sh scripts/setup.sh "$(PYTHON)" test
+	@$(BIN)/python -m benchmarks.load $(if $(SCENARIO),--scenario $(SCENARIO)) --minutes $(MINUTES)
 
 crash: ## upload, replace, delete, search and ask while processes are killed; SECONDS=300 or HOURS=8, SEED= replays a run
 	@sh scripts/setup.sh "$(PYTHON)" test

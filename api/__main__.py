@@ -14,6 +14,7 @@ import uvicorn
 
 from api.app import create_app
 from api.audit_log import AuditLog
+from api.connections import ConnectionLimits, guarded
 from api.dependencies import Parts
 from api.door import Door
 from api.evaluation_runs import RunStore
@@ -23,6 +24,7 @@ from api.metrics import Metrics
 from api.readiness import Readiness
 from api.routes import extract
 from api.turns import QueueLimits, TurnQueue
+from api.uploads import UploadDesk
 from core import faults
 from core.errors import Misconfigured, ServiceError
 from core.settings import Settings, load_settings
@@ -49,6 +51,7 @@ from retrieval.store.database import Database
 from retrieval.vector_index import VectorIndex
 
 SEARCH_THREADS = 2
+ANSWER_THREADS = 1  # checks of answers, which must not keep a search waiting
 GRACE_S = 5
 
 
@@ -67,6 +70,7 @@ def main() -> int:
         create_app(parts),
         host=settings.api_host,
         port=settings.api_port,
+        http=guarded(connection_limits(settings)),
         log_config=None,
         access_log=False,
         # Who calls is who is at the other end: a header that says otherwise could make anybody a trusted proxy.
@@ -75,6 +79,15 @@ def main() -> int:
         server_header=False,
     )
     return 0
+
+
+def connection_limits(settings: Settings) -> ConnectionLimits:
+    """How many connections the API takes, and how slow they may be."""
+    return ConnectionLimits(
+        connections_max=settings.api_connections_max,
+        header_timeout_s=settings.api_header_timeout_s,
+        send_timeout_s=settings.api_send_timeout_s,
+    )
 
 
 def build(settings: Settings) -> Parts:
@@ -117,9 +130,10 @@ def assemble(settings: Settings, database: Database, encoder: Encoder, find: Fin
     )
     search_pool = ThreadPoolExecutor(SEARCH_THREADS, thread_name_prefix="search")
     language_model = LanguageModel(server_of(settings))
+    answer_pool = ThreadPoolExecutor(ANSWER_THREADS, thread_name_prefix="answer")
     answerer = Answerer(
         searcher.search,
-        make_writer(language_model, encoder, search_pool),
+        make_writer(language_model, encoder, answer_pool),
         search_pool,
         escalate_below=settings.escalate_below_confidence,
         follow_ups=FollowUps(language_model),
@@ -132,6 +146,8 @@ def assemble(settings: Settings, database: Database, encoder: Encoder, find: Fin
         files=_swept_files(settings, database),
         searcher=searcher,
         search_pool=search_pool,
+        answer_pool=answer_pool,
+        uploads=UploadDesk(settings.uploads_max, wait_max_s=settings.uploads_wait_max_s),
         answerer=answerer,
         extractor=Extractor(
             Sources(searcher.search, partial(extract.read_document, database)),

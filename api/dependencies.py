@@ -18,6 +18,7 @@ from api.evaluations import Evaluations
 from api.metrics import Metrics
 from api.readiness import Readiness
 from api.turns import TurnQueue
+from api.uploads import UploadDesk
 from core.errors import Forbidden, Unauthorized
 from core.settings import LOOPBACK, Settings
 from core.types import Principal
@@ -41,6 +42,8 @@ class Parts:
     files: FileStore
     searcher: Searcher
     search_pool: Executor
+    answer_pool: Executor
+    uploads: UploadDesk
     answerer: Answerer
     extractor: Extractor
     language_model: LanguageModel

@@ -21,6 +21,7 @@ from core.errors import (
     StorageFull,
     TooLarge,
     TooManyRequests,
+    TooSlow,
     TryLater,
     Unauthorized,
     UnreadableDocument,
@@ -39,6 +40,7 @@ STATUS: tuple[tuple[type[ServiceError], HTTPStatus], ...] = (
     (Forbidden, HTTPStatus.FORBIDDEN),
     (NotFound, HTTPStatus.NOT_FOUND),
     (TooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (TooSlow, HTTPStatus.REQUEST_TIMEOUT),
     (UnsupportedType, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
     (UnreadableDocument, HTTPStatus.UNPROCESSABLE_ENTITY),
     (StorageFull, HTTPStatus.INSUFFICIENT_STORAGE),
@@ -75,6 +77,8 @@ def problem_response(error: ServiceError, *, path: str) -> JSONResponse:
         headers["Retry-After"] = str(MISCONFIGURED_RETRY_AFTER_S)
     elif isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
+    elif isinstance(error, TooSlow):
+        headers["Connection"] = "close"  # what is still to come of the request is not waited for
     return _response(problem_of(error), path, headers)
 
 

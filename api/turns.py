@@ -48,6 +48,7 @@ class TurnQueue:
         self._running: set[Turn] = set()
         self._aside: deque[Turn] = deque()
         self._answer_s = FIRST_ESTIMATE_S
+        self._is_guess = True
 
     def enter(self, caller: str) -> Turn:
         """Take a place; the turn is used as an async context manager, which gives it back.
@@ -59,7 +60,7 @@ class TurnQueue:
             raise TooManyRequests(
                 "too_many_questions",
                 f"Вы уже задали {mine} вопр. и ещё не получили ответов. Дождитесь их и повторите.",
-                retry_after_s=self._retry_after_s(),
+                retry_after_s=_whole(self._first_answer_s(caller)),
             )
         turn = Turn(self, caller)
         if len(self._running) < self._limits.slots and not self._waiting:
@@ -68,8 +69,8 @@ class TurnQueue:
         if len(self._waiting) >= self._limits.waiting_max or self._wait_s(len(self._waiting)) > self._limits.wait_max_s:
             raise TryLater(
                 "queue_full",
-                "Сейчас слишком много вопросов. Повторите через минуту.",
-                retry_after_s=self._retry_after_s(),
+                "Сейчас слишком много вопросов. Повторите позже.",
+                retry_after_s=_whole(self._wait_s(1)),
             )
         turn.was_queued = True
         self._waiting.append(turn)
@@ -97,14 +98,13 @@ class TurnQueue:
         if turn in self._running:
             return None
         position = [*self._waiting, *self._aside].index(turn) + 1
-        return Place(position, math.ceil(self._wait_s(position)))
+        return Place(position, _whole(self._wait_s(position)))
 
-    def leave(self, turn: Turn) -> None:
-        """Give a turn back, whether it came or not; the next one starts."""
+    def leave(self, turn: Turn, *, is_whole: bool = False) -> None:
+        """Give a turn back, whether it came or not; the next one starts. `is_whole`: an answer was made in it."""
         if turn in self._running:
             self._running.remove(turn)
-            spent_s = self._clock() - turn.started_at
-            self._answer_s += LATEST_SHARE * (spent_s - self._answer_s)
+            self._learn(self._clock() - turn.started_at, is_whole=is_whole)
         elif turn in self._waiting:
             self._waiting.remove(turn)
         elif turn in self._aside:
@@ -112,6 +112,12 @@ class TurnQueue:
         self._start_next()
         for other in (*self._waiting, *self._aside):
             other.moved.set()
+
+    def _learn(self, spent_s: float, *, is_whole: bool) -> None:
+        # Who left early says nothing of how long an answer takes, unless it took longer already.
+        if is_whole or spent_s > self._answer_s:
+            self._answer_s += (1.0 if self._is_guess else LATEST_SHARE) * (spent_s - self._answer_s)
+            self._is_guess = False
 
     def _start_next(self) -> None:
         for line in (self._waiting, self._aside):
@@ -124,10 +130,21 @@ class TurnQueue:
         turn.moved.set()
 
     def _wait_s(self, position: int) -> float:
-        return self._answer_s * position / self._limits.slots
+        """Seconds until the turn of that position comes; what is under way has been for a while."""
+        now_s = self._clock()
+        left_s = sum(max(0.0, self._answer_s - (now_s - turn.started_at)) for turn in self._running)
+        return max(0.0, left_s + self._answer_s * (position - 1)) / self._limits.slots
 
-    def _retry_after_s(self) -> int:
-        return max(1, math.ceil(self._answer_s))
+    def _first_answer_s(self, caller: str) -> float:
+        """Seconds until the first of this caller's questions has its answer."""
+        if any(turn.caller == caller for turn in self._running):
+            return self._wait_s(1)
+        position = next(at for at, turn in enumerate(self._waiting, start=1) if turn.caller == caller)
+        return self._wait_s(position) + self._answer_s
+
+
+def _whole(seconds: float) -> int:
+    return max(1, math.ceil(seconds))
 
 
 class Turn:
@@ -147,7 +164,7 @@ class Turn:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._queue.leave(self)
+        self._queue.leave(self, is_whole=kind is None)
 
     async def __aiter__(self) -> AsyncIterator[Place]:
         while (place := self._queue.place(self)) is not None:

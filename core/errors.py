@@ -36,6 +36,10 @@ class TooLarge(ServiceError):
     """The upload is over a limit: make it smaller."""
 
 
+class TooSlow(ServiceError):
+    """The request does not arrive as fast as it must: send it again over a better connection."""
+
+
 class UnsupportedType(ServiceError):
     """No reader for this kind of file: convert it."""
 

@@ -31,6 +31,12 @@ class Settings(BaseSettings):
 
     api_host: str = Field("127.0.0.1", description="beyond this machine a key is needed")
     api_port: int = Field(8000, ge=1, le=65535, description="port of REST and the OpenAI protocol")
+    api_connections_max: int = Field(500, ge=1, description="open at once; keep it below the limit of open files")
+    api_header_timeout_s: float = Field(15.0, gt=0, description="the header of a request must be whole by then")
+    api_body_timeout_s: float = Field(30.0, gt=0, description="wait for a body, beyond the time its size may take")
+    api_body_min_bytes_per_s: int = Field(4096, gt=0, description="slowest pace of a body")
+    api_body_max_bytes: int = Field(2**20, gt=0, description="one request that uploads no file")
+    api_send_timeout_s: float = Field(60.0, gt=0, description="wait for a client that does not read its answer")
     ui_host: str = Field("127.0.0.1", description="set up sign-in before others can reach it")
     ui_port: int = Field(8501, ge=1, le=65535, description="port of the page")
     ui_api_url: str = Field("", description="where the page finds the API; empty: api_host and api_port")
@@ -53,6 +59,8 @@ class Settings(BaseSettings):
 
     upload_max_bytes: int = Field(200 * 2**20, gt=0, description="one uploaded file")
     upload_max_files: int = Field(200, gt=0, description="files in one upload")
+    uploads_max: int = Field(16, gt=0, description="uploads received at once; others wait")
+    uploads_wait_max_s: float = Field(60.0, gt=0, description="longest such wait before an upload is refused")
     question_max_chars: int = Field(4000, gt=0, description="one question or search; plain chat takes five times that")
     disk_reserve_bytes: int = Field(200 * 2**20, ge=0, description="free space that uploads leave")
 

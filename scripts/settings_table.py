@@ -17,6 +17,7 @@ from core.settings import PREFIX, Settings  # noqa: E402 - a script of the check
 PAGE = ROOT / "docs" / "configuration.md"
 BEGIN, END = "<!-- settings: begin -->", "<!-- settings: end -->"
 UNITS = {
+    "_bytes_per_s": "bytes a second",
     "_ms": "milliseconds",
     "_s": "seconds",
     "_days": "days",

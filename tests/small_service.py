@@ -14,8 +14,9 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
-from api.__main__ import assemble, open_database
+from api.__main__ import assemble, connection_limits, open_database
 from api.app import create_app
+from api.connections import guarded
 from api.dependencies import Parts
 from core.settings import Settings
 from core.types import Role
@@ -61,7 +62,9 @@ def small_service(folder: Path, **settings: Any) -> Iterator[SmallService]:
         made = Settings(**chosen)
         parts = assemble(made, open_database(made), WordEncoder())
         app = create_app(parts)
-        server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, access_log=False, proxy_headers=False))
+        protocol = guarded(connection_limits(made))
+        served = {"log_config": None, "access_log": False, "proxy_headers": False}
+        server = uvicorn.Server(uvicorn.Config(app, port=port, http=protocol, **served))
         thread = threading.Thread(target=server.run)
         thread.start()
         try:

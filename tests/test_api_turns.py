@@ -127,3 +127,46 @@ async def test_a_model_that_stays_down_is_waited_for_by_one_and_not_by_all(monke
     await model.aclose()
     assert spent[0] >= 0.5
     assert min(spent[1:]) < 0.5
+
+
+async def test_the_first_answer_replaces_the_guess_of_how_long_one_takes() -> None:
+    clock = Clock()
+    turns = queue(clock)
+    async with turns.enter("a"):
+        clock.now += 30
+    turns.enter("b")
+    assert turns.place(turns.enter("c")) == Place(1, 30)
+
+
+async def test_what_the_running_answer_took_already_is_not_waited_for_again() -> None:
+    clock = Clock()
+    turns = queue(clock)
+    turns.enter("a")
+    clock.now += 3
+    first, second = turns.enter("b"), turns.enter("c")
+    assert (turns.place(first), turns.place(second)) == (Place(1, 2), Place(2, 7))
+    clock.now += 60
+    assert turns.place(first) == Place(1, 1), "an answer that is overdue may end at any moment"
+
+
+async def test_those_who_leave_early_do_not_make_the_others_wait_seem_short() -> None:
+    turns = queue()
+    for _ in range(20):
+        with pytest.raises(asyncio.CancelledError):
+            async with turns.enter("a"):
+                raise asyncio.CancelledError
+    turns.enter("b")
+    assert turns.place(turns.enter("c")) == Place(1, 5)
+
+
+async def test_who_has_its_share_is_told_when_the_first_of_its_answers_is_due() -> None:
+    turns = queue(per_caller_max=1, waiting_max=9)
+    turns.enter("a")
+    turns.enter("b")
+    turns.enter("c")
+    due_s = []
+    for caller in "abc":
+        with pytest.raises(TooManyRequests) as refused:
+            turns.enter(caller)
+        due_s.append(refused.value.retry_after_s)
+    assert due_s == [5, 10, 15]

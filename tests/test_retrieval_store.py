@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -125,6 +126,33 @@ def test_an_unsupported_database_is_refused_by_name() -> None:
 def test_a_second_writer_is_told_to_come_back(database: Database) -> None:
     with database.write(), pytest.raises(TryLater, match="database_busy"), database.write():
         pass
+
+
+def test_writers_that_wait_keep_no_reader_waiting(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'base.db'}", busy_timeout_s=3)
+    database.migrate()
+    waiters = 20
+    begun = threading.Barrier(waiters + 1)
+
+    def wait_to_write() -> None:
+        begun.wait()
+        with pytest.raises(TryLater), database.write():
+            pass
+
+    threads = [threading.Thread(target=wait_to_write) for _ in range(waiters)]
+    with database.write():
+        for thread in threads:
+            thread.start()
+        begun.wait()
+        time.sleep(0.1)
+        assert all(thread.is_alive() for thread in threads), "nobody waits"
+        began = time.monotonic()
+        with database.read() as conn:
+            assert conn.execute(text("SELECT 1")).scalar() == 1
+        assert time.monotonic() - began < 1
+        for thread in threads:
+            thread.join()
+    database.close()
 
 
 def test_the_same_bytes_are_one_document(database: Database) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import quote
 
-import anyio
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
@@ -29,6 +29,7 @@ from retrieval.store.documents import Upload
 
 router = APIRouter(prefix="/v1", tags=["documents"])
 
+UPLOAD_PATH = "/v1/documents"
 NAME_MAX_BYTES = 1024
 TRUE_WORDS = ("true", "1", "on", "yes")
 FALSE_WORDS = ("false", "0", "off", "no", "")
@@ -57,7 +58,7 @@ async def upload(request: Request, found: PartsDep, witness: WitnessDep) -> list
     """Take one or more files; they are read in the background. All of them are taken, or none."""
     body = wait_for_chunks(request.stream())
     content_type = request.headers.get("content-type", "")
-    added = await anyio.to_thread.run_sync(_receive, found, witness, body, content_type)
+    added = await found.uploads.run(partial(_receive, found, witness, body, content_type))
     return [DocumentOut.of(document, witness.principal) for document in added]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Literal, Self
@@ -36,6 +37,7 @@ from retrieval.store.audit import Action
 
 router = APIRouter(prefix="/v1", tags=["evaluations"])
 
+UPLOAD_PATH = "/v1/evaluations"
 NAME_MAX_CHARS = 255
 UNPACKED_TIMES = 20  # how many times larger an XLSX may be than the limit of the file
 OPINIONS_MAX = 1000
@@ -143,7 +145,7 @@ async def start(request: Request, found: PartsDep, witness: WitnessDep) -> Evalu
     found.evaluations.require_free()
     body = wait_for_chunks(request.stream())
     content_type = request.headers.get("content-type", "")
-    sent = await anyio.to_thread.run_sync(_receive, found, body, content_type)
+    sent = await found.uploads.run(partial(_receive, found, body, content_type))
     reach = await anyio.to_thread.run_sync(_reach, found, witness.principal, sent.collection)
     pairs = await anyio.to_thread.run_sync(_pairs, found, sent)
     run = Run(

@@ -179,8 +179,12 @@ def _engine(url: str, path: Path, busy_timeout_s: float) -> Engine:
             f"Папку данных {path.parent} нельзя создать: {exc.strerror}. Проверьте ZNAYKA_DATA_DIR.",
         ) from exc
     # The connection used last comes first: its cache is warm, and the others' caches and maps stay small.
+    # There are as many as threads ask: writers that wait for a lock must not keep readers without one.
     engine = create_engine(
-        url, pool_use_lifo=True, connect_args={"check_same_thread": False, "timeout": busy_timeout_s}
+        url,
+        pool_use_lifo=True,
+        max_overflow=-1,
+        connect_args={"check_same_thread": False, "timeout": busy_timeout_s},
     )
 
     @event.listens_for(engine, "connect")
