@@ -12,11 +12,11 @@ from typing import Any
 from core.types import Passage
 from generation.citations import Quote, shorten
 from generation.fact_tree import Fields, Items, Leaf, Tree, blank, said_of
+from generation.found_words import Found, as_shown, locate
 from generation.json_schema import Schema, types_of
 from generation.language_model import Completion
 from generation.marks import harmless_line
 from generation.span_prompt import REFUSAL, answer_grammar, context_text, question_text, read_answer
-from generation.spans import Found, as_shown, locate
 from generation.written_values import dates, numbers
 from retrieval.stems import stem_text
 

@@ -5,47 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from statistics import fmean
 
-from core.types import Citation, Passage
-from generation.citations import Numbering, Quote, shorten
-from generation.language import is_russian
+from core.types import Passage
+from generation.comparison import comparison
+from generation.found_words import Found, as_shown, locate, state
 from generation.language_model import Completion, LanguageModel
-from generation.marks import harmless, harmless_line
+from generation.marks import harmless
 from generation.prompt import estimate_tokens, stable_order, title
 from generation.request import AnswerRequest
 from generation.scales import Scales, Signals
-from generation.span_prompt import (
-    END,
-    REFUSAL,
-    Shown,
-    Span,
-    answer_grammar,
-    context_text,
-    places_in,
-    question_text,
-    read_answer,
-)
+from generation.several import Judge, Judged, compare, enumerate_found, wants_list
+from generation.span_prompt import END, REFUSAL, answer_grammar, context_text, question_text, read_answer
 from generation.statements import Statement
 from retrieval.embedding.encoder import Encoder
-from retrieval.sentences import split_sentences
 from retrieval.stems import stem_text
 
 PASSAGES_READ = 3  # at once
 MAX_TOKENS = 64
 ALTERNATIVES = 10
-
-_FOREIGN = "В документе на другом языке сказано: "
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Words of a passage that the model chose, and the sentence they stand in."""
-
-    words: Quote
-    sentence: Quote
-
 
 # Passages are read one by one, the best first: side by side they mislead a model so small. Below these probabilities
 # the next one is read, and in the end the service refuses; a passage that search ranks lower must be surer.
@@ -70,14 +48,27 @@ class SpansWriter:
     async def write(
         self, request: AnswerRequest, passages: tuple[Passage, ...], heard: Callable[[], None]
     ) -> AsyncGenerator[Statement]:
-        """Give one statement, or none when it would probably be wrong."""
+        """Give one statement, several where the question compares or asks for a list, none when it would be wrong."""
         question = request.question
-        for passage, enough in zip(passages, MIN_ANSWERABLE, strict=False):
-            found, signals = await self.propose(question, (passage,))
+
+        async def judge(asked: str, passage: Passage) -> Judged:
+            judged = await self.judge(asked, passage)
             heard()
-            if found and self._scales.answerable.probability(signals) >= enough:
-                yield state(found, self._scales.right.probability(signals))
-                return
+            return judged
+
+        if compared := comparison(question):
+            statements = await compare(compared.sides, passages, judge)
+        elif wants_list(question):
+            statements = await enumerate_found(question, passages, judge)
+        else:
+            statements = await _one(question, passages, judge)
+        for statement in statements:
+            yield statement
+
+    async def judge(self, question: str, passage: Passage) -> Judged:
+        """What the model would say by one passage, and how sure its scales are of it."""
+        found, signals = await self.propose(question, (passage,))
+        return Judged(found, self._scales.answerable.probability(signals), self._scales.right.probability(signals))
 
     async def propose(self, question: str, passages: Sequence[Passage]) -> tuple[tuple[Found, ...], Signals]:
         """The words the model would answer with, whether or not they should be said, and what speaks for them."""
@@ -95,29 +86,20 @@ class SpansWriter:
         return found, await call(self._executor, weigh, question, found, completion, self._encoder)
 
 
+async def _one(question: str, passages: Sequence[Passage], judge: Judge) -> tuple[Statement, ...]:
+    for passage, enough in zip(passages, MIN_ANSWERABLE, strict=False):
+        judged = await judge(question, passage)
+        if judged.found and judged.answerable >= enough:
+            return (state(judged.found, judged.right),)
+    return ()
+
+
 def readable(passages: Sequence[Passage], question: str, context_tokens: int) -> tuple[Passage, ...]:
     """The best passages in a stable order, as many as the model has the time and the context to read; one at least."""
     kept = passages[:PASSAGES_READ]
     while len(kept) > 1 and _tokens(kept, question) > context_tokens - MAX_TOKENS:
         kept = kept[:-1]
     return stable_order(kept)
-
-
-def as_shown(passage: Passage) -> Shown:
-    """A passage as the model is to see it: data without any mark of a chat format."""
-    return Shown.of(harmless_line(title(passage)), harmless(passage.text))
-
-
-def locate(spans: Sequence[Span], shown: Sequence[Passage], question: str) -> tuple[Found, ...]:
-    """Where the words stand in the documents; of several places the one whose sentence has most of the question."""
-    asked = frozenset(stem_text(question))
-    found: list[Found] = []
-    for span in spans:
-        passage = shown[span.n - 1]
-        places = (_around(Quote(passage, *place)) for place in places_in(passage.text, span.text))
-        best = max(places, key=lambda f: len(asked & frozenset(stem_text(f.sentence.text))), default=None)
-        found += [best] if best and best not in found else []
-    return tuple(found)
 
 
 def weigh(question: str, found: Sequence[Found], completion: Completion, encoder: Encoder) -> Signals:
@@ -135,31 +117,6 @@ def weigh(question: str, found: Sequence[Found], completion: Completion, encoder
     held = frozenset(stem_text(f"{title(sentence.passage)} {sentence.text}"))
     shared = len(asked & held) / len(asked) if asked else 0.0
     return Signals(answering, fmean(words or [0.0]), min(words, default=0.0), near, shared)
-
-
-def state(found: Sequence[Found], confidence: float) -> Statement:
-    """The words as a sentence with the numbers of their citations: «28 календарных дней [1].»
-
-    Words in another language are a quotation in a Russian sentence: the model cannot translate. A few words say too
-    little of their language («гуру», a firm's name): the sentence they stand in must be in another one, too.
-    """
-    numbering = Numbering()
-    said = [" ".join(part.words.text.split()).rstrip(".,;:") for part in found]
-    is_foreign = not all(map(is_russian, said)) and not all(is_russian(part.sentence.text) for part in found)
-    marked: list[str] = []
-    cited: list[Citation] = []
-    for words, part in zip(said, found, strict=True):
-        (number, *_), citations = numbering.cite([shorten(part.sentence, part.words.start)])
-        marked.append(f"«{words}» [{number}]" if is_foreign else f"{words} [{number}]")
-        cited += citations
-    text = f"{_FOREIGN if is_foreign else ''}{'; '.join(marked)}."
-    return Statement(text[0].upper() + text[1:], tuple(cited), confidence)
-
-
-def _around(words: Quote) -> Found:
-    sentences = [s for s in split_sentences(words.passage.text) if s.start < words.end and words.start < s.end]
-    start, end = (sentences[0].start, sentences[-1].end) if sentences else (words.start, words.end)
-    return Found(words, Quote(words.passage, min(start, words.start), max(end, words.end)))
 
 
 def _tokens(passages: Sequence[Passage], question: str) -> int:

@@ -18,10 +18,10 @@ from generation.citations import Quote
 from generation.extraction import Extraction, ExtractionLimits, ExtractionRequest, Extractor, Sources
 from generation.fact_tree import Leaf
 from generation.field_questions import answered, questions
+from generation.found_words import Found
 from generation.grounding import Ground
 from generation.json_schema import SchemaLimits, resolve
 from generation.language_model import Completion, LanguageModel, ModelServer
-from generation.spans import Found
 from generation.validity import Validity
 from generation.written_values import dates, numbers
 from tests.scripted_model_server import ScriptedModel, scripted_model

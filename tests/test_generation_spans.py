@@ -17,11 +17,12 @@ from generation import embedded
 from generation.adapters import scales_of
 from generation.catalogue import load_catalogue
 from generation.chain import Answerer, AnswerRequest
+from generation.found_words import as_shown, locate, state
 from generation.language_model import Completion, LanguageModel, ModelServer
 from generation.scales import Scales, Signals
 from generation.served import load_chosen
 from generation.span_prompt import END, Span, answer_grammar, context_text, question_text
-from generation.spans import SpansWriter, as_shown, locate, readable, state, weigh
+from generation.spans import SpansWriter, readable, weigh
 from retrieval.embedding.encoder import Encoder
 from tests.live_model_server import live_server, wait_until
 from tests.scripted_model_server import scripted_model
