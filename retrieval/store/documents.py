@@ -147,16 +147,9 @@ def remove(conn: Connection, document_id: str, principal: Principal) -> None:
 
     Raises `NotFound` if there is none that the principal may read, `Forbidden` for one that they may only read.
     """
-    get(conn, document_id, principal)
-    if not may_change(conn, document_id, principal):
+    if not is_editable(get(conn, document_id, principal), principal):
         raise Forbidden("role_too_low", "Этот документ открыт вам только для чтения. Удалить его может редактор.")
     removal.remove_documents(conn, documents.c.id == document_id)
-
-
-def may_change(conn: Connection, document_id: str, principal: Principal) -> bool:
-    """Say whether the principal may change a document."""
-    mine = select(documents.c.id).where(documents.c.id == document_id, within(_edits(principal)))
-    return conn.execute(mine).first() is not None
 
 
 def require_original(conn: Connection, document: Document, principal: Principal) -> None:
@@ -166,7 +159,7 @@ def require_original(conn: Connection, document: Document, principal: Principal)
     """
     if document.error is not None and document.error.code == policies.REFUSED:
         raise NotFound("not_kept", f"Файл «{document.name}» не принят и не хранится: в нём персональные данные.")
-    if document.collection in policies.masked(conn) and not may_change(conn, document.id, principal):
+    if document.collection in policies.masked(conn) and not is_editable(document, principal):
         raise Forbidden(
             "personal_data_masked",
             "В этой коллекции персональные данные скрываются, а в исходном файле их не скрыть: "
@@ -255,7 +248,7 @@ def require_edits(conn: Connection, principal: Principal, collection: str | None
 
 
 def is_editable(document: Document, principal: Principal) -> bool:
-    """Say whether the principal may delete the document."""
+    """Say whether the principal may change or delete the document."""
     edits = _edits(principal)
     return edits.collections is None or document.collection in edits.collections or document.id in edits.documents
 
