@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import os
 import shutil
@@ -16,6 +18,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from backup.aside import publish
 from backup.making import Made, Source, make
 from backup.reading import check, opened
 from backup.restoring import Place, Restored, restore
@@ -354,6 +357,40 @@ def test_a_leftover_of_a_killed_backup_is_cleared_away_by_the_next(source: Sourc
     (left / "whole").write_bytes(b"half")
     back_up(source, out)
     assert [path.name for path in out.iterdir()] == ["copy.tar"]
+
+
+def test_a_folder_without_locks_and_hard_links_takes_backups_too(
+    source: Source, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    lock = fcntl.flock
+    # As NFS and CIFS do, where backups often go.
+    monkeypatch.setattr("backup.aside.fcntl.flock", lambda fd, how: refuse() if is_in(fd, out) else lock(fd, how))
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    (out / ".znayka-backup-of-another-machine").mkdir()
+    made = back_up(source, out)
+    with opened(made.path) as backup:
+        check(backup, quiet)
+    assert {path.name for path in out.iterdir()} == {"copy.tar", ".znayka-backup-of-another-machine"}
+    with pytest.raises(InvalidRequest, match="уже есть"):
+        publish(made.path, made.path)
+
+
+def is_in(fd: object, folder: Path) -> bool:
+    return isinstance(fd, int) and Path(f"/proc/self/fd/{fd}").readlink().is_relative_to(folder)
+
+
+def test_two_restores_into_one_folder_do_not_meet(source: Source, out: Path, tmp_path: Path) -> None:
+    made, new = back_up(source, out), tmp_path / "new"
+    new.mkdir()
+    fd = os.open(new, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    with pytest.raises(InvalidRequest, match="уже идёт восстановление"):
+        put_back(made.path, new)
+    os.close(fd)
+    put_back(made.path, new)
 
 
 def test_room_for_the_backup_is_asked_for_before_it_is_written(
