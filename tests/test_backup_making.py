@@ -26,7 +26,7 @@ from core import faults
 from core.errors import InvalidRequest, Misconfigured, StorageFull
 from core.types import Principal, Reach, Status
 from ingest.files import FileStore
-from retrieval.store import audit, documents, feedback, grants, jobs, keys, people, vectors
+from retrieval.store import audit, documents, feedback, grants, keys, people, vectors
 from retrieval.store.audit import Action, Event, Span
 from retrieval.store.database import RESTORING, Database
 from retrieval.store.documents import Query, Upload
@@ -157,10 +157,10 @@ def test_grants_of_a_deleted_document_stay_ended_and_those_of_a_replaced_one_pas
 
 def test_a_document_in_hand_is_queued_again_without_blame(source: Source, out: Path, tmp_path: Path) -> None:
     put_back(back_up(source, out).path, tmp_path / "new")
-    with closing(Database(f"sqlite:///{tmp_path / 'new/znayka.db'}")) as database, database.write() as conn:
-        assert documents.count_by_status(conn)[Status.QUEUED] == 2
-        taken = jobs.lease(conn, jobs.Lease("worker-2", MOMENT + 60), limit=10, now=MOMENT)
-    assert [(job.name, job.attempts) for job in taken] == [("обрабатывается.txt", 1), ("ждёт.txt", 1)]
+    restored = rows(tmp_path / "new/znayka.db")["documents"]
+    waiting = {row["name"]: row for row in restored if row["status"] == Status.QUEUED}
+    assert waiting.keys() == {"обрабатывается.txt", "ждёт.txt"}
+    assert {(row["attempts"], row["lease_owner"]) for row in waiting.values()} == {(0, None)}
 
 
 def test_a_document_deleted_while_it_is_backed_up_is_in_the_backup_and_its_bytes_go_at_the_end(

@@ -115,11 +115,11 @@ def test_keys_of_an_upgraded_base_open_what_they_opened(upgraded: Database) -> N
     assert old.reads == Reach(None)
 
 
-def test_a_document_in_hand_at_the_upgrade_is_taken_again(upgraded: Database) -> None:
+def test_documents_under_way_at_the_upgrade_wait_for_a_worker(upgraded: Database) -> None:
     with upgraded.write() as conn:
-        assert jobs.take_back(conn, now=1.8e9, attempts_max=3, is_sole=True) == 1
-        taken = jobs.lease(conn, jobs.Lease("worker-2", 1.9e9), limit=10, now=1.8e9)
-    assert [job.name for job in taken] == ["ждёт.txt"]
+        assert jobs.release_all(conn, now=1.8e9) == 1
+        assert jobs.has_queued(conn, now=1.8e9)
+        assert jobs.waiting(conn) == 2
 
 
 def refusals(data_dir: Path, names: set[str]) -> dict[str, tuple[int, str]]:
