@@ -21,11 +21,13 @@ _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
 def aside(parent: Path) -> Iterator[Path]:
     """A private folder in `parent`, gone in the end; also clears away what killed predecessors left there.
 
-    The living hold theirs by an `flock`, which the kernel drops when their process dies.
+    The living hold theirs by an `flock`, which the kernel drops when their process dies. Where folders cannot be
+    locked, as over NFS, leftovers stay.
     """
     for left in parent.glob(f"{_PREFIX}*"):
-        with suppress(OSError), _locked(left, fcntl.LOCK_EX | fcntl.LOCK_NB):
-            shutil.rmtree(left)
+        with _locked(left, fcntl.LOCK_EX | fcntl.LOCK_NB) as is_ours:
+            if is_ours:
+                shutil.rmtree(left, ignore_errors=True)
     while True:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
         with _locked(folder, fcntl.LOCK_EX):
@@ -68,10 +70,17 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _locked(folder: Path, how: int) -> Iterator[None]:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def _locked(folder: Path, how: int) -> Iterator[bool]:
+    """Say whether the folder is locked until the block ends: another one may hold it, or it cannot be locked at all."""
     try:
-        fcntl.flock(fd, how)
-        yield
+        fd, is_ours = os.open(folder, os.O_RDONLY | os.O_DIRECTORY), False
+    except OSError:  # cleared away by another one, or not a folder
+        yield False
+        return
+    try:
+        with suppress(OSError):
+            fcntl.flock(fd, how)
+            is_ours = True
+        yield is_ours
     finally:
         os.close(fd)

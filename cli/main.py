@@ -123,15 +123,6 @@ def restore(
 
 
 @app.command()
-def doctor() -> None:
-    """Проверить установку и настройки; сказать, что исправить. Код возврата 1: есть ошибки."""
-    from cli.doctor import examine
-
-    if not examine():
-        sys.exit(1)
-
-
-@app.command()
 def evaluate(
     sets: Annotated[str, typer.Option(help="Наборы через запятую.")] = "xquad,kb,injection,english",
     pairs: Annotated[

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import os
 import shutil
@@ -16,6 +18,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from backup.aside import publish
 from backup.making import Made, Source, make
 from backup.reading import check, opened
 from backup.restoring import Place, Restored, restore
@@ -23,7 +26,7 @@ from core import faults
 from core.errors import InvalidRequest, Misconfigured, StorageFull
 from core.types import Principal, Reach, Status
 from ingest.files import FileStore
-from retrieval.store import audit, documents, feedback, grants, jobs, keys, people, vectors
+from retrieval.store import audit, documents, feedback, grants, keys, people, vectors
 from retrieval.store.audit import Action, Event, Span
 from retrieval.store.database import RESTORING, Database
 from retrieval.store.documents import Query, Upload
@@ -154,10 +157,10 @@ def test_grants_of_a_deleted_document_stay_ended_and_those_of_a_replaced_one_pas
 
 def test_a_document_in_hand_is_queued_again_without_blame(source: Source, out: Path, tmp_path: Path) -> None:
     put_back(back_up(source, out).path, tmp_path / "new")
-    with closing(Database(f"sqlite:///{tmp_path / 'new/znayka.db'}")) as database, database.write() as conn:
-        assert documents.count_by_status(conn)[Status.QUEUED] == 2
-        taken = jobs.lease(conn, jobs.Lease("worker-2", MOMENT + 60), limit=10, now=MOMENT)
-    assert [(job.name, job.attempts) for job in taken] == [("обрабатывается.txt", 1), ("ждёт.txt", 1)]
+    restored = rows(tmp_path / "new/znayka.db")["documents"]
+    waiting = {row["name"]: row for row in restored if row["status"] == Status.QUEUED}
+    assert waiting.keys() == {"обрабатывается.txt", "ждёт.txt"}
+    assert {(row["attempts"], row["lease_owner"]) for row in waiting.values()} == {(0, None)}
 
 
 def test_a_document_deleted_while_it_is_backed_up_is_in_the_backup_and_its_bytes_go_at_the_end(
@@ -182,8 +185,12 @@ def test_a_document_deleted_while_it_is_backed_up_is_in_the_backup_and_its_bytes
 
 def test_nothing_deleted_before_is_in_the_backup_not_even_in_free_pages(source: Source, out: Path) -> None:
     words = "кладовщик".encode()
-    assert words in source.database.path.read_bytes()
+    with source.database.read() as conn:
+        conn.exec_driver_sql("PRAGMA secure_delete=OFF")  # Debian's SQLite wipes by default, others do not
     sha256 = delete(source, "склад")
+    with closing(sqlite3.connect(source.database.path)) as raw:
+        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert words in source.database.path.read_bytes(), "the base itself still has them in a free page"
     content = back_up(source, out).path.read_bytes()
     assert sha256.encode() not in content
     assert words not in content
@@ -354,6 +361,40 @@ def test_a_leftover_of_a_killed_backup_is_cleared_away_by_the_next(source: Sourc
     (left / "whole").write_bytes(b"half")
     back_up(source, out)
     assert [path.name for path in out.iterdir()] == ["copy.tar"]
+
+
+def test_a_folder_without_locks_and_hard_links_takes_backups_too(
+    source: Source, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    lock = fcntl.flock
+    # As NFS and CIFS do, where backups often go.
+    monkeypatch.setattr("backup.aside.fcntl.flock", lambda fd, how: refuse() if is_in(fd, out) else lock(fd, how))
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    (out / ".znayka-backup-of-another-machine").mkdir()
+    made = back_up(source, out)
+    with opened(made.path) as backup:
+        check(backup, quiet)
+    assert {path.name for path in out.iterdir()} == {"copy.tar", ".znayka-backup-of-another-machine"}
+    with pytest.raises(InvalidRequest, match="уже есть"):
+        publish(made.path, made.path)
+
+
+def is_in(fd: object, folder: Path) -> bool:
+    return isinstance(fd, int) and Path(f"/proc/self/fd/{fd}").readlink().is_relative_to(folder)
+
+
+def test_two_restores_into_one_folder_do_not_meet(source: Source, out: Path, tmp_path: Path) -> None:
+    made, new = back_up(source, out), tmp_path / "new"
+    new.mkdir()
+    fd = os.open(new, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    with pytest.raises(InvalidRequest, match="уже идёт восстановление"):
+        put_back(made.path, new)
+    os.close(fd)
+    put_back(made.path, new)
 
 
 def test_room_for_the_backup_is_asked_for_before_it_is_written(

@@ -42,6 +42,19 @@ def test_bytes_come_back_under_their_hash(store: FileStore) -> None:
     assert received.size_bytes == len(WORD * 2)
 
 
+def test_nothing_is_removed_while_a_backup_holds_the_files(store: FileStore, tmp_path: Path) -> None:
+    sha256 = put(store, WORD).sha256
+    another = FileStore(tmp_path / "files")
+    with another.hold():
+        assert not store.remove(sha256, is_needed=lambda: False)
+        assert store.sweep_orphans((), is_needed=lambda _: False) == 0
+        later = put(store, b"later")
+    assert store.path(sha256).exists()
+    assert later.path.exists()
+    assert store.sweep_orphans((later.sha256,), is_needed=lambda _: False) == 1
+    assert not store.path(sha256).exists()
+
+
 def test_an_empty_file_is_a_file(store: FileStore) -> None:
     assert put(store).path.read_bytes() == b""
 
