@@ -98,6 +98,15 @@ def erase(
 
 
 @app.command()
+def doctor() -> None:
+    """Проверить установку и настройки; сказать, что исправить. Код возврата 1: есть ошибки."""
+    from cli.doctor import examine
+
+    if not examine():
+        sys.exit(1)
+
+
+@app.command()
 def backup(
     target: Annotated[Path, typer.Argument(help="Файл копии или папка, в которой он появится с именем по времени.")],
     keep: Annotated[int, typer.Option(min=0, help="В папке оставить столько последних копий; 0 — все.")] = 0,
