@@ -25,7 +25,7 @@ from retrieval.store.database import MIGRATIONS, RESTORING, Database, newest_sch
 from retrieval.store.schema import metadata
 from retrieval.vector_index import VectorIndex
 from tests.frozen_bases import FROZEN, HR, OLD, REVOKED, Rows, revive, rows
-from tests.service import service_environment
+from tests.service import free_ports, service_environment
 from tests.small_base import WordEncoder
 
 # What a migration turned into something else, which a test below looks at.
@@ -128,7 +128,8 @@ def test_documents_under_way_at_the_upgrade_wait_for_a_worker(upgraded: Database
 
 def refusals(data_dir: Path, names: set[str]) -> dict[str, tuple[int, str]]:
     """Start each of the commands over a data folder; return its exit code and what it said."""
-    env = service_environment({"data_dir": data_dir, "llm_url": "http://127.0.0.1:1/v1"})
+    ports = dict(zip(("api_port", "ui_port", "llm_port"), free_ports(3), strict=True))
+    env = service_environment({"data_dir": data_dir, "llm_url": "http://127.0.0.1:1/v1"} | ports)
     started = {
         name: subprocess.Popen(
             [sys.executable, *words], env=env, cwd=data_dir.parent, text=True, stdout=-1, stderr=subprocess.STDOUT
