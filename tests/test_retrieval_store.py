@@ -112,7 +112,7 @@ def test_two_processes_may_migrate_at_once(tmp_path: Path) -> None:
 def test_a_newer_schema_is_refused_with_both_versions(database: Database) -> None:
     with database.write() as conn:
         conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(Misconfigured, match=r"9999.*0004"):
+    with pytest.raises(Misconfigured, match=r"9999.*0005"):
         database.migrate()
 
 
