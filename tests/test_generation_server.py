@@ -323,3 +323,16 @@ def test_a_damaged_file_is_a_reason_and_not_a_crash(model, tiny, tmp_path, damag
     with live_server(load_model) as client:
         wait_until(lambda: client.get("/ready").json()["error"]["code"] == "model_unloadable")
         assert str(broken) in client.get("/ready").json()["error"]["message"]
+
+
+def test_what_was_read_is_not_taken_up_again_once_it_is_to_be_forgotten(client):
+    body = {"prompt": "Отпуск длится двадцать восемь дней. " * 3, "max_tokens": 1}
+
+    def reused() -> int:
+        answer = client.post("/v1/completions", json=body).json()
+        return answer["usage"]["prompt_tokens_details"]["cached_tokens"]
+
+    reused()
+    assert reused() > 0
+    assert client.post("/forget").json() == {"status": "forgotten"}
+    assert reused() == 0
