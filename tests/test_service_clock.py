@@ -17,7 +17,6 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.invariants import check_folder
 from tests.live_model_server import fair, wait_until
 from tests.preloaded import preloaded
 from tests.service import Service
@@ -144,14 +143,3 @@ def test_an_edition_that_came_after_the_clock_went_back_is_the_one_that_is_found
     found = running.names("пропуск на склад")
     assert [text for text in found if "склад" in text] == ["Пропуск на склад выдаёт кладовщик."]
     running.clock.jump(0.0)
-    running.kill("worker")
-    running.start("worker")  # sweeps what the first edition left
-    wait_until(lambda: _is_sound(running.settings.data_dir), timeout_s=TIMEOUT_S)
-
-
-def _is_sound(data_dir: Path) -> bool:
-    try:
-        check_folder(data_dir)
-    except AssertionError:
-        return False
-    return True
