@@ -28,6 +28,7 @@ _CONNECT_TIMEOUT_S = 5.0
 _RETRY_AFTER_S = 10
 _RETURN_S = 60.0  # a killed model process is loaded again by then
 _POLL_S = 0.25
+_DOWN = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +209,7 @@ class LanguageModel:
             return True  # busy, which is for the answer's own timeout to judge
         except httpx.HTTPError:
             return False
-        return reply.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
+        return reply.status_code not in _DOWN
 
     async def _count(self, text: str) -> int | None:
         reply = await self._http.post(self.server.url.removesuffix("/v1") + "/tokenize", json={"content": text})

@@ -159,19 +159,18 @@ def test_new_keys_of_the_provider_are_fetched_and_invented_ones_are_not_asked_fo
     assert provider.fetches == fetched
 
 
-def test_new_keys_of_the_provider_are_fetched_though_the_clock_went_back_by_a_day(
-    provider: Provider,
-) -> None:
-    wall, ticks = [time.time()], [0.0]
-    known = IdentityTokens(
-        OidcProvider(provider.url, CLIENT_ID, "preferred_username", "groups"), lambda: wall[0], lambda: ticks[0]
-    )
-    provider.person = {"sub": "1", "preferred_username": "иванов"}
-    assert known.person(provider.token()).name == "иванов"
-    provider.keys = [*provider.keys, new_key()]
-    wall[0] -= 86_400
-    ticks[0] += api.identity_tokens.KEYS_REST_S + 1
-    assert known.person(provider.token()).name == "иванов"
+def test_new_keys_of_the_provider_are_fetched_though_the_clock_was_a_day_ahead_before() -> None:
+    wall, ticks = [time.time() + 86_400], [0.0]
+    with identity_provider() as provider:
+        who = OidcProvider(provider.url, CLIENT_ID, "preferred_username", "groups")
+        known = IdentityTokens(who, lambda: wall[0], lambda: ticks[0])
+        provider.person = {"sub": "1", "preferred_username": "иванов"}
+        with pytest.raises(Unauthorized):
+            known.person(provider.token())  # past its time, by this clock
+        wall[0] -= 86_400
+        provider.keys = [*provider.keys, new_key()]
+        ticks[0] += api.identity_tokens.KEYS_REST_S + 1
+        assert known.person(provider.token()).name == "иванов"
 
 
 def test_while_the_provider_is_down_known_keys_serve_and_a_service_without_them_says_when_to_come_back(
