@@ -193,6 +193,7 @@ def test_a_visitor_checks_the_answers_with_questions_of_their_own(visit, tmp_pat
     upload(visit, path)
     card(visit, path.name).get_by_text(READY).wait_for(timeout=READY_MS)
     visit.get_by_role("link", name="Проверка").first.click()
+    visit.get_by_text("Скачать образец").wait_for()  # until then the field for files is that of the view before
     visit.locator("input[type=file]").set_input_files(
         {"name": "Вопросы.csv", "mimeType": "text/csv", "buffer": PAIRS.encode("cp1251")}
     )
