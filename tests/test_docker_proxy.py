@@ -32,6 +32,7 @@ class Backend(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     go_on = Event()
+    begun = Event()
     received = 0
     headers_sent: Mapping[str, str] = {}
 
@@ -42,6 +43,13 @@ class Backend(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def do_PUT(self) -> None:
+        first = self.rfile.read(1)
+        self.begun.set()
+        type(self).received = len(first + self.rfile.read(int(self.headers["Content-Length"]) - 1))
+        self.send_response(204)
+        self.end_headers()
 
     def do_POST(self) -> None:
         type(self).received = len(self.rfile.read(int(self.headers["Content-Length"])))
@@ -96,6 +104,21 @@ def test_only_an_upload_may_be_large(proxy: Proxy) -> None:
     assert refused.status_code == 413
     assert refused.headers["Content-Type"].startswith("application/problem+json")
     assert refused.json()["code"] == "too_large"
+
+
+def test_an_upload_in_the_page_is_not_kept_in_the_proxys_memory_first(proxy: Proxy) -> None:
+    piece = b"x" * 2**20
+
+    def pieces() -> Iterator[bytes]:
+        yield piece
+        assert Backend.begun.wait(10), "the page sees nothing until all of it has come"
+        yield piece
+
+    Backend.begun.clear()
+    url = f"{proxy.url}/_stcore/upload_file/visit/file"
+    answer = httpx.put(url, content=pieces(), headers={"Content-Length": str(2 * len(piece))}, timeout=30)
+    assert answer.status_code == 204
+    assert Backend.received == 2 * len(piece)
 
 
 def test_metrics_stay_inside(proxy: Proxy) -> None:

@@ -1,5 +1,8 @@
 """«Проверка» as people see it, in a real Chromium on a laptop and on a phone, over a double of the API.
 
+The double stands for what a real run is too slow or too good to show: half done, worse than before, a wrong refusal.
+A run by the real service is in `test_ui_browser.py`.
+
 `SCREENSHOTS_DIR=FOLDER pytest tests/test_ui_evaluations_browser.py` keeps the pictures.
 """
 
