@@ -105,7 +105,8 @@ def _kind(kind: str, cuts: Sequence[Cut]) -> CutKind:
 
 
 async def _large_document(port: int, tenants: Tenants) -> str:
-    sent = await send(port, _upload(tenants, "слово ".encode() * (LARGE_BYTES // 11)))
+    """Upload one of a single word and much white space: large to download, nothing to index."""
+    sent = await send(port, _upload(tenants, "слово".encode().ljust(LARGE_BYTES)))
     if sent.status != HTTPStatus.ACCEPTED:
         raise RuntimeError(f"the large document is not taken: {sent.text}")
     return f"/v1/documents/{json.loads(sent.body)[0]['id']}/content"
