@@ -29,17 +29,17 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Slope:
-    """Growth an hour with the ends of its 95 % interval, by the means of ten stretches of time; `mean` is the level."""
+    """Growth an hour with the ends of its 95 % interval, by the means of ten stretches of time, which are `levels`."""
 
     per_hour: float
     low: float
     high: float
-    mean: float
+    levels: tuple[float, ...]
 
     @property
     def is_flat(self) -> bool:
         """No growth that can be told from noise, or less than a hundredth of the level an hour."""
-        return self.low <= 0 or self.per_hour < self.mean / 100
+        return self.low <= 0 or self.per_hour < self.levels[0] / 100
 
 
 class Footprints:
@@ -83,7 +83,10 @@ def slope(times_s: Sequence[float], values: Sequence[float]) -> Slope:
     """Fit a line to the means of `BLOCKS` stretches: single samples lean on the one before and would narrow it."""
     hours = np.array([block.mean() for block in np.array_split(np.asarray(times_s) / HOUR_S, BLOCKS)])
     levels = np.array([block.mean() for block in np.array_split(np.asarray(values, float), BLOCKS)])
+    told = tuple(round(float(level), 1) for level in levels)
+    if len(set(told)) == 1:
+        return Slope(0.0, 0.0, 0.0, told)
     fit = linregress(hours, levels)
     margin = float(t.ppf((1 + CONFIDENCE) / 2, BLOCKS - 2)) * float(fit.stderr)
     per_hour = float(fit.slope)
-    return Slope(per_hour, per_hour - margin, per_hour + margin, float(levels.mean()))
+    return Slope(per_hour, per_hour - margin, per_hour + margin, told)

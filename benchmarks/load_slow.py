@@ -91,7 +91,12 @@ def _requests(tenants: Tenants, path: str, clients: int) -> list[SlowRequest]:
     made = []
     for number in range(clients):
         key = tenants.each[number % len(tenants.each)].key
-        kinds = (slow_header(HOST), slow_json(HOST, key), slow_upload(HOST, key), slow_reader(HOST, key, path))
+        kinds = (
+            slow_header(HOST),
+            slow_json(HOST, key),
+            slow_upload(HOST, key),
+            slow_reader(HOST, tenants.admin_key, path),
+        )
         made.append(kinds[number % len(kinds)])
     return made
 
@@ -105,10 +110,14 @@ def _kind(kind: str, cuts: Sequence[Cut]) -> CutKind:
 
 
 async def _large_document(port: int, tenants: Tenants) -> str:
-    sent = await send(port, _upload(tenants, "слово ".encode() * (LARGE_BYTES // 11)))
+    """Upload one of a single word and much white space: large to download, nothing to index."""
+    sent = await send(port, _upload(tenants, "слово".encode().ljust(LARGE_BYTES)))
     if sent.status != HTTPStatus.ACCEPTED:
         raise RuntimeError(f"the large document is not taken: {sent.text}")
-    return f"/v1/documents/{json.loads(sent.body)[0]['id']}/content"
+    path = f"/v1/documents/{json.loads(sent.body)[0]['id']}/content"
+    if len((await send(port, Request("GET", path, tenants.admin_key))).body) != LARGE_BYTES:
+        raise RuntimeError("the large document cannot be read")
+    return path
 
 
 def _upload(tenants: Tenants, data: bytes) -> Request:

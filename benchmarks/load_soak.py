@@ -19,6 +19,7 @@ from benchmarks.plain_http import Reply, Request, send
 from benchmarks.tenants import COMMON, OWN_QUESTION, QUERIES, QUESTIONS, Tenant, Tenants
 
 WARM_UP_SHARE = 0.3
+MIB = 2**20
 SEARCH_EVERY_S, ASK_EVERY_S, UPLOAD_EVERY_S, LEAVE_EVERY_S = 0.5, 2.0, 5.0, 7.0
 KEPT_DOCUMENTS = 8  # of each department, replaced in turn
 WORDS = ("отпуск", "приказ", "срок", "договор", "пропуск", "премия", "смена", "график", "отчёт", "заявка")
@@ -26,7 +27,7 @@ WORDS = ("отпуск", "приказ", "срок", "договор", "проп
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """One process after the warm-up: its own memory (bytes an hour), its descriptors (an hour), and both peaks."""
+    """One process after the warm-up: its own memory (MiB) and its descriptors, and the peaks of both."""
 
     memory: Slope
     descriptors: Slope
@@ -72,7 +73,7 @@ def _growth(samples: Sequence[Sample], warm_up_s: float) -> Growth:
     warm = [one for one in samples if one.at_s >= samples[0].at_s + warm_up_s]
     times_s = [one.at_s for one in warm]
     return Growth(
-        memory=slope(times_s, [one.own_bytes for one in warm]),
+        memory=slope(times_s, [one.own_bytes / MIB for one in warm]),
         descriptors=slope(times_s, [one.descriptors for one in warm]),
         peak_resident_bytes=max(one.resident_bytes for one in samples),
         peak_descriptors=max(one.descriptors for one in samples),

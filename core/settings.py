@@ -59,7 +59,7 @@ class Settings(BaseSettings):
 
     upload_max_bytes: int = Field(200 * 2**20, gt=0, description="one uploaded file")
     upload_max_files: int = Field(200, gt=0, description="files in one upload")
-    uploads_max: int = Field(16, gt=0, description="uploads received at once; others wait")
+    uploads_max: int = Field(64, gt=0, description="uploads received at once; others wait")
     uploads_wait_max_s: float = Field(60.0, gt=0, description="longest such wait before an upload is refused")
     question_max_chars: int = Field(4000, gt=0, description="one question or search; plain chat takes five times that")
     disk_reserve_bytes: int = Field(200 * 2**20, ge=0, description="free space that uploads leave")

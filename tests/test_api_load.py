@@ -91,3 +91,7 @@ def test_a_leak_is_told_from_noise(leak_per_hour: float, is_flat: bool) -> None:
     times_s = [5.0 * n for n in range(240)]
     values = [500 + leak_per_hour * t / 3600 + 5 * (int(t / 60) % 2) for t in times_s]
     assert slope(times_s, values).is_flat is is_flat
+
+
+def test_what_never_changes_is_flat() -> None:
+    assert slope([float(n) for n in range(100)], [10.0] * 100).is_flat
