@@ -62,7 +62,7 @@ def add(base: SmallBase, collection: str, name: str = NAME) -> str:
     with base.database.write() as conn:
         sha256 = f"{abs(hash((collection, name))):064x}"
         document = documents.add(conn, Upload(name, collection, "text/plain", 1, sha256), EVERYONE, now=1.0)
-        jobs.lease(conn, jobs.Lease("test", 60.0), limit=10, now=1.0)
+        jobs.lease(conn, "test", limit=10, now=1.0)
         made = tuple(
             NewPassage(0, SECTION, SAID[a:b], a, b, f"{sha256} {a}", vector_of(SAID[a:b]), index_text(SAID[a:b]))
             for a, b in pairwise(cuts)

@@ -98,7 +98,7 @@ def ingested(base: SmallBase, name: str, said: str) -> str:
     path.write_bytes(data)
     with base.database.write() as conn:
         document = documents.add(conn, Upload(name, "default", "text/plain", len(data), sha256), EVERYONE, now=1.0)
-        jobs.lease(conn, jobs.Lease("test", 60.0), limit=10, now=1.0)
+        jobs.lease(conn, "test", limit=10, now=1.0)
         passage = NewPassage(0, None, said, 0, len(said), sha256, vector_of(said), index_text(f"{name}\n{said}"))
         made = Ingested(document.id, "text/plain", (NewPage(1, said),), (passage,))
         assert passages.commit(conn, made, "test", now=1.0)

@@ -107,7 +107,7 @@ def fail(api: SmallService, name: str, reason: str) -> None:
     with api.base.database.write() as conn:
         upload = Upload(name, "default", "text/plain", 1, "f" * 64)
         document = documents.add(conn, upload, EVERYONE, now=1e6)
-        jobs.lease(conn, jobs.Lease("test", 2e6), limit=10, now=1e6)
+        jobs.lease(conn, "test", limit=10, now=1e6)
         jobs.fail(conn, document.id, "test", Problem("unreadable", reason), now=1e6)
 
 
