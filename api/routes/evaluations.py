@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
-from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import quote
 
@@ -22,24 +19,19 @@ from api.audit_log import Witness
 from api.dependencies import Parts, PartsDep, PrincipalDep, WitnessDep
 from api.evaluation_runs import PAGE, REPORT, Run, RunFigure, RunStatus
 from api.evaluations import Evaluations
-from api.multipart import Part, read_parts, wait_for_chunks
-from api.questions import checked
+from api.multipart import wait_for_chunks
+from api.sent_pairs import pairs_of, receive
 from api.wire import COLLECTION_MAX_CHARS, ErrorOut, Out
-from core.errors import Forbidden, InvalidRequest, NotFound, TooLarge
-from core.settings import Settings
+from core.errors import Forbidden, NotFound
 from core.types import Principal, Reach
 from evaluation.opinions import Rated, pairs_csv
-from evaluation.pairs import Pair, read_pairs
 from evaluation.report import LOWER_IS_BETTER, MEASURE_TITLES
-from ingest.limits import Limits
 from retrieval.store import documents, feedback, policies
 from retrieval.store.audit import Action
 
 router = APIRouter(prefix="/v1", tags=["evaluations"])
 
 UPLOAD_PATH = "/v1/evaluations"
-NAME_MAX_CHARS = 255
-UNPACKED_TIMES = 20  # how many times larger an XLSX may be than the limit of the file
 OPINIONS_MAX = 1000
 _FIELDS = {
     "file": {"type": "string", "format": "binary", "description": "CSV, XLSX or JSONL"},
@@ -130,24 +122,15 @@ class EvaluationsOut(Out):
     items: list[EvaluationOut]
 
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    """What came with the form."""
-
-    name: str
-    data: bytes
-    collection: str | None
-
-
 @router.post("/evaluations", status_code=HTTPStatus.ACCEPTED, openapi_extra=FORM)
 async def start(request: Request, found: PartsDep, witness: WitnessDep) -> EvaluationOut:
     """Take a file of questions with the answers expected and ask them in the background, people's questions first."""
     found.evaluations.require_free()
     body = wait_for_chunks(request.stream())
     content_type = request.headers.get("content-type", "")
-    sent = await found.uploads.run(partial(_receive, found, body, content_type))
+    sent = await found.uploads.run(partial(receive, body, content_type, max_bytes=found.settings.evaluation_max_bytes))
     reach = await anyio.to_thread.run_sync(_reach, found, witness.principal, sent.collection)
-    pairs = await anyio.to_thread.run_sync(_pairs, found, sent)
+    pairs = await anyio.to_thread.run_sync(pairs_of, found, sent)
     run = Run(
         id=str(uuid7()),
         name=sent.name,
@@ -234,59 +217,6 @@ def _file(found: Parts, witness: Witness, run_id: str, name: str, headers: dict[
     return FileResponse(path, headers=headers)
 
 
-def _receive(found: Parts, body: Iterable[bytes], content_type: str) -> _Sent:
-    sent = _Sent("", b"", None)
-    for part in read_parts(body, content_type):
-        if part.name == "file" and part.file_name is not None and not sent.name:
-            sent = replace(sent, name=_checked_name(part), data=_bytes(part, found.settings.evaluation_max_bytes))
-        elif part.name == "collection" and part.file_name is None:
-            sent = replace(sent, collection=part.text().strip() or None)
-        else:
-            raise InvalidRequest("bad_field", "В форме — один файл в поле file и, если нужно, поле collection.")
-    if not sent.name:
-        raise InvalidRequest("no_file", "В запросе нет файла с вопросами. Передайте его в поле file.")
-    return sent
-
-
-def _checked_name(part: Part) -> str:
-    name = Path((part.file_name or "").replace("\\", "/")).name.replace("\x00", "").strip()
-    if not name or len(name) > NAME_MAX_CHARS:
-        raise InvalidRequest("bad_name", f"Имя файла — от 1 до {NAME_MAX_CHARS} знаков. Переименуйте его.")
-    return name
-
-
-def _bytes(part: Part, max_bytes: int) -> bytes:
-    data = bytearray()
-    for piece in part.pieces:
-        data += piece
-        if len(data) > max_bytes:
-            limit = max(1, max_bytes // 2**20)
-            raise TooLarge("pairs_too_large", f"Файл с вопросами больше {limit} МБ. Разделите его на части.")
-    return bytes(data)
-
-
-def _pairs(found: Parts, sent: _Sent) -> tuple[Pair, ...]:
-    settings = found.settings
-    with found.evaluations.runs.aside() as folder:
-        path = folder / f"pairs{Path(sent.name).suffix}"
-        path.write_bytes(sent.data)
-        pairs = read_pairs(path, _limits(settings))
-    if len(pairs) > (most := settings.evaluation_max_pairs):
-        raise InvalidRequest(
-            "too_many_pairs", f"Вопросов в файле {len(pairs)}, а можно не больше {most}. Разделите его на части."
-        )
-    for pair in pairs:
-        with _row_named(pair):
-            checked(pair.question, settings)
-    return pairs
-
-
-def _limits(settings: Settings) -> Limits:
-    """This file is read in the process of the service, so that it may cost much less than a document."""
-    max_bytes = settings.evaluation_max_bytes
-    return replace(Limits.of(settings), archive_max_bytes=UNPACKED_TIMES * max_bytes, output_chars=max_bytes)
-
-
 def _reach(found: Parts, principal: Principal, collection: str | None) -> Reach:
     """What the questions are asked of; raise `NotFound` or `Forbidden` where the principal may not have that done."""
     with found.database.read() as conn:
@@ -294,11 +224,3 @@ def _reach(found: Parts, principal: Principal, collection: str | None) -> Reach:
             raise documents.collection_not_found(collection[:COLLECTION_MAX_CHARS])
         documents.require_edits(conn, principal, collection)
         return documents.reach(conn, principal, collection)
-
-
-@contextmanager
-def _row_named(pair: Pair) -> Iterator[None]:
-    try:
-        yield
-    except InvalidRequest as exc:
-        raise InvalidRequest(exc.code, f"Строка {pair.row}: {exc.detail}") from exc
