@@ -13,7 +13,7 @@ SECONDS ?= 300
 HOURS ?= 0
 SEED ?=
 
-.PHONY: run test check format bench load crash evaluate examples docs clean help
+.PHONY: run test check format bench load crash evaluate examples docs lock audit clean help
 
 run: ## install what is missing, start everything, answer a first question, stay up until Ctrl-C
 	@sh scripts/setup.sh "$(PYTHON)" run
@@ -54,6 +54,12 @@ examples: ## make the example documents again from examples/source (needs LibreO
 
 docs: ## write the table of settings into docs/configuration.md
 	@$(BIN)/python scripts/settings_table.py --write
+
+lock: ## lock pyproject.toml's packages with their hashes in requirements/; ARGS=--upgrade takes the newest versions
+	@$(BIN)/python scripts/lock.py --write $(ARGS)
+
+audit: ## look the locked packages up among known vulnerabilities; ARGS="--vulnerability-service pypi" asks the index
+	@$(PYTHON) scripts/audit.py $(ARGS)
 
 clean: ## remove the virtual environment and the tools' caches; documents and models stay
 	@rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

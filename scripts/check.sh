@@ -11,9 +11,10 @@ say "lint";         "$bin/ruff" check .
 say "types";        "$bin/mypy"
                     MYPYPATH=scripts "$bin/mypy" --strict scripts docker/healthcheck.py
 say "import rules"; "$bin/lint-imports"
+say "lock files";    "$bin/python" scripts/lock.py
 say "settings table"; "$bin/python" scripts/settings_table.py
 say "secrets and machine paths"
-if git grep -nE '(BEGIN [A-Z ]*PRIVATE KEY|/root/|/home/[a-z])' -- . ':!scripts/check.sh' ':!constraints.txt'; then
+if git grep -nE '(BEGIN [A-Z ]*PRIVATE KEY|/root/|/home/[a-z])' -- . ':!scripts/check.sh'; then
     echo "The lines above name a private key or somebody's home folder." >&2
     exit 1
 fi

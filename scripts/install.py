@@ -1,4 +1,4 @@
-"""Make `.venv` hold exactly what pyproject.toml and constraints.txt say; do nothing when it does already.
+"""Make `.venv` hold what the lock files in requirements/ say, to the byte; do nothing when it does already.
 
 Usage: python scripts/install.py run|test. Standard library only.
 """
@@ -6,13 +6,13 @@ Usage: python scripts/install.py run|test. Standard library only.
 from __future__ import annotations
 
 import hashlib
-import re
 import subprocess
 import sys
 import venv
 from pathlib import Path
 
 from llama_wheel import kept_wheel, provide_wheel
+from locked import LOCKS, WrongFile, find_entry, install_locked
 from machine import FREE_DISK_GB, Missing, cache_dir, require_compiler, require_disk, require_venv
 from steps import StepFailed, run_step, say
 
@@ -45,39 +45,43 @@ def _install(purpose: str) -> None:
     require_venv()
     require_disk(ROOT, FREE_DISK_GB)
     require_disk(cache_dir(), 1.0)
-    llama = _pinned("llama_cpp_python")
+    llama = find_entry("run", "llama-cpp-python")
     if kept_wheel(llama) is None:
         require_compiler()
     STAMP.unlink(missing_ok=True)
     if not _has_pip():
         say("→ Создаю виртуальное окружение .venv")
         venv.create(VENV, with_pip=True, clear=True)
-    _install_torch(_pinned("torch"))
+    install_locked("Ставлю средства сборки", PYTHON, [LOCKS / "install.txt"], log=LOG)
+    cards = [] if _install_cpu_torch() else [LOCKS / "cuda.txt"]
     wheel = provide_wheel(llama, python=PYTHON, log=LOG)
-    _pip("Ставлю движок модели", str(wheel))
-    extra = "[test]" if purpose == "test" else ""
-    _pip("Ставлю остальные пакеты", "--editable", f"{ROOT}{extra}")
+    _pip("Ставлю движок модели", "--force-reinstall", str(wheel))
+    tests = [LOCKS / "test.txt"] if purpose == "test" else []
+    install_locked("Ставлю остальные пакеты", PYTHON, [LOCKS / "run.txt", *tests, *cards], log=LOG)
+    _pip("Ставлю Знайку", "--no-build-isolation", "--editable", str(ROOT))
+    run_step("Проверяю, что всё на месте", [str(PYTHON), "-m", "pip", "check"], log=LOG)
     STAMP.write_text(f"{_digest()} {purpose}\n", encoding="utf-8")
 
 
-def _install_torch(version: str) -> None:
-    """Install the CPU build: the one of PyTorch's own index, which uv knows, else whatever pip is set up to find."""
-    _pip("Ставлю установщик uv", "uv")
-    wanted = [
-        str(PYTHON),
-        "-m",
-        "uv",
-        "pip",
-        "install",
-        f"--python={PYTHON}",
-        "--torch-backend=cpu",
-        f"torch=={version}",
-    ]
+def _install_cpu_torch() -> bool:
+    """Install the build for processors: from PyTorch's own index, which uv knows, else from where pip looks, if there.
+
+    False where neither has it: the general build, which is among the other packages, wants libraries of its own.
+    """
+    lock = ["--require-hashes", "--no-deps", "--only-binary=:all:", "--requirement", str(LOCKS / "torch-cpu.txt")]
+    by_uv = [str(PYTHON), "-m", "uv", "pip", "install", f"--python={PYTHON}", "--torch-backend=cpu", *lock]
     say("→ Ищу сборку PyTorch для процессора")
-    if _works([*wanted, "--dry-run"]):
-        run_step("Ставлю PyTorch, сборка для процессора", wanted, log=LOG)
-    else:
-        _pip("Ставлю PyTorch из настроенного индекса пакетов", f"torch=={version}")
+    if _works([*by_uv, "--dry-run"]):
+        run_step("Ставлю PyTorch, сборка для процессора", by_uv, log=LOG)
+        return True
+    try:
+        install_locked("Ставлю PyTorch из настроенного индекса пакетов", PYTHON, [LOCKS / "torch-cpu.txt"], log=LOG)
+    except WrongFile:
+        raise
+    except StepFailed:
+        say("  сборки для процессора там нет; беру общую, с библиотеками видеокарт: она больше")
+        return False
+    return True
 
 
 def _works(argv: list[str]) -> bool:
@@ -87,21 +91,13 @@ def _works(argv: list[str]) -> bool:
         return False
 
 
-def _pip(title: str, *packages: str) -> None:
-    constraints = ROOT / "constraints.txt"
-    run_step(title, [str(PYTHON), "-m", "pip", "install", f"--constraint={constraints}", *packages], log=LOG)
+def _pip(title: str, *what: str) -> None:
+    """Install what is on this disk already, and nothing else."""
+    run_step(title, [str(PYTHON), "-m", "pip", "install", "--no-index", "--no-deps", *what], log=LOG)
 
 
 def _has_pip() -> bool:
     return PYTHON.exists() and _works([str(PYTHON), "-m", "pip", "--version"])
-
-
-def _pinned(package: str) -> str:
-    text = (ROOT / "constraints.txt").read_text(encoding="utf-8")
-    found = re.search(rf"^{re.escape(package)}==(\S+)$", text, re.MULTILINE | re.IGNORECASE)
-    if found is None:
-        raise Missing(f"В constraints.txt нет версии пакета {package}: восстановите файл из репозитория.")
-    return found[1]
 
 
 def _is_current(purpose: str) -> bool:
@@ -113,7 +109,7 @@ def _is_current(purpose: str) -> bool:
 
 
 def _digest() -> str:
-    parts = [(ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt")]
+    parts = [path.read_bytes() for path in (ROOT / "pyproject.toml", *sorted(LOCKS.glob("*.txt")))]
     parts.append(f"{sys.version_info[:2]} {ROOT}".encode())
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 

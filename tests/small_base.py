@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import count, zip_longest
 from pathlib import Path
@@ -38,7 +38,9 @@ class WordEncoder:
     def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return np.stack([vector_of(text) for text in texts])
 
-    def encode_passages(self, texts: Sequence[str], on_progress=None) -> NDArray[np.float32]:
+    def encode_passages(
+        self, texts: Sequence[str], on_progress: Callable[[int], None] | None = None
+    ) -> NDArray[np.float32]:
         return self.encode_queries(texts)
 
 
@@ -47,7 +49,8 @@ def vector_of(text: str) -> NDArray[np.float32]:
     total = np.full(DIMENSION, 1e-3)
     for stem in stem_text(text):
         total += _direction(stem)
-    return (total / np.linalg.norm(total)).astype(np.float32)
+    unit: NDArray[np.float32] = (total / np.linalg.norm(total)).astype(np.float32)
+    return unit
 
 
 @lru_cache(maxsize=100_000)

@@ -75,15 +75,6 @@ def test_a_wheel_is_kept_apart_for_each_processor_python_and_version(tmp_path: P
     assert re.fullmatch(rf"llama-cpp-python-1\.2\.3-cp{sys.version_info[0]}{sys.version_info[1]}-[0-9a-f]{{8}}", name)
 
 
-def test_a_kept_wheel_is_used_without_a_compiler(tmp_path: Path) -> None:
-    code = (
-        "import llama_wheel, pathlib\n"
-        "folder = llama_wheel.wheel_folder('1.2.3'); folder.mkdir(parents=True); (folder / 'kept.whl').touch()\n"
-        "print(llama_wheel.provide_wheel('1.2.3', python=pathlib.Path('/none'), log=pathlib.Path('/none')).name)"
-    )
-    assert python(code, ZNAYKA_CACHE_DIR=str(tmp_path), PATH="/nonexistent").stdout.strip() == "kept.whl"
-
-
 def test_a_failed_step_shows_the_end_of_what_it_said_and_where_the_rest_is(tmp_path: Path) -> None:
     log = tmp_path / "log"
     code = (
@@ -100,17 +91,6 @@ def test_a_failed_step_shows_the_end_of_what_it_said_and_where_the_rest_is(tmp_p
     assert "\n42\n" in log.read_text()
 
 
-def test_every_pinned_package_has_one_exact_version() -> None:
-    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-
-    assert all(re.fullmatch(r"[A-Za-z0-9_.-]+==[A-Za-z0-9_.!]+", line) for line in lines)
-    names = [re.sub(r"[-_.]+", "-", line.partition("==")[0]).lower() for line in lines]
-    assert len(names) == len(set(names))
-    declared = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    wanted = re.findall(r'^    "([A-Za-z0-9_.-]+)(?:\[[a-z]+\])?[>=]=', declared, re.MULTILINE)
-    assert {re.sub(r"[-_.]+", "-", name).lower() for name in wanted} <= set(names)
-
-
 def test_every_container_of_ours_is_bounded_and_without_rights(compose: dict[str, Any]) -> None:
     for name, service in compose["services"].items():
         assert service["read_only"] is True, name
@@ -120,6 +100,18 @@ def test_every_container_of_ours_is_bounded_and_without_rights(compose: dict[str
         assert service["pids_limit"], name
         assert "ports" not in service or name == "proxy", name
     assert "USER znayka" in (ROOT / "docker" / "Dockerfile").read_text(encoding="utf-8")
+
+
+def test_the_image_and_ci_install_by_the_script_that_checks_hashes() -> None:
+    built = (ROOT / "docker" / "Dockerfile").read_text(encoding="utf-8")
+    kept_out = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
+
+    assert "RUN sh scripts/setup.sh python3 run" in built
+    assert not {"requirements", "scripts", "pyproject.toml"} & set(kept_out)
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert re.search(r'^test:.*\n\t@sh scripts/setup\.sh "\$\(PYTHON\)" test\n', makefile, re.MULTILINE)
+    for recipe in (built, makefile, (ROOT / ".ci" / "run").read_text(encoding="utf-8")):
+        assert not re.search(r"pip3? install|uv pip", recipe)
 
 
 def test_every_container_that_listens_is_asked_whether_it_can_work(compose: dict[str, Any]) -> None:
