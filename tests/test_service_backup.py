@@ -37,7 +37,7 @@ REAL_FILES = 15
 CLIENTS = 4
 TIMEOUT_S = 600.0
 # Of a data folder: the database's own files, what is made again, and what is kept. Something new needs a place here.
-DERIVED = {"index", "logs", "models", "reembed", "worker.lock"}
+DERIVED = {"index", "logs", "models", "reembed", "worker.lock", "znayka.db.lock"}
 BASE = {"znayka.db", "znayka.db-wal", "znayka.db-shm", "files"}
 
 
