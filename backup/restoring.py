@@ -26,7 +26,7 @@ _STAGE = ".restoring"
 # What a folder may hold and still be taken for empty: nothing of it belongs to a base.
 _HARMLESS = {"lost+found", "logs", "models"}
 # A service that was started over an unfinished restore leaves its lock before it refuses.
-_OF_UNFINISHED = {_STAGE, FILES, *KEPT, "worker.lock"}
+_OF_UNFINISHED = {_STAGE, FILES, *KEPT, "worker.lock", "znayka.db.lock"}
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 

@@ -44,7 +44,7 @@ def sent(crowd: tuple[Service, Tenants], asks: int = ASKS) -> Asks:
 
 def test_each_of_two_hundred_is_answered_or_refused_and_hears_of_its_own_documents_alone(crowd) -> None:
     service, _tenants = crowd
-    # The first leaves dictionaries, threads and files for good: SQLite closes one late, while others lock the same file.
+    # The first leaves dictionaries, threads and files for good: SQLite closes a file late, while others lock it.
     first = sent(crowd)
     before = settled(service)
     tries = [first, sent(crowd), sent(crowd)]
