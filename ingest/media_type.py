@@ -64,8 +64,9 @@ _SUFFIXES = MappingProxyType(
 _HTML_SUFFIXES = frozenset({".html", ".htm", ".xhtml"})
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _CONTROLS_MAX = 0.005
+# Nothing here goes back to try another way: forty comments would have as many ways as there are sums of forty.
 _HTML_START = re.compile(
-    r"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body|meta|title)\b", re.I | re.S
+    r"\s*+(?><\?xml[^>]*+>\s*+)?+(?><!--.*?-->\s*+)*+<(!doctype\s++html|html|head|body|meta|title)\b", re.I | re.S
 )
 _HTML_TAG = re.compile(r"<(p|div|table|br|h[1-6]|span|a|ul|ol|b|body)\b[^>]*>", re.I)
 _MAIL_FIELD = re.compile(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import tempfile
 import zipfile
 import zlib
@@ -17,6 +18,7 @@ from ingest.readers.zip_directory import Entry, entries, open_zip
 from ingest.reasons import password_protected
 
 _BLOCK_BYTES = 2**20
+_DAMAGED = "повреждён в архиве"
 
 
 def read(path: Path, limits: Limits, on_progress: OnProgress) -> ParsedDocument:
@@ -53,8 +55,13 @@ def _add(archive: zipfile.ZipFile, entry: Entry, folder: Path, members: Members)
             left = entry.size_bytes
             while block := source.read(min(_BLOCK_BYTES, left)):
                 left -= copy.write(block)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError):
-        members.fail(entry.name, "повреждён в архиве")
+    except OSError as exc:
+        if exc.errno is not None:  # the disk's; bzip2 tells of damage without a number
+            raise
+        members.fail(entry.name, _DAMAGED)
+        return
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, ValueError):
+        members.fail(entry.name, _DAMAGED)
         return
     members.add(entry.name, target)
     target.unlink()

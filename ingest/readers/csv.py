@@ -14,6 +14,7 @@ from ingest.limits import Limits
 from ingest.media_type import CSV
 from ingest.readers.contract import OnProgress
 from ingest.readers.page_text import PageText
+from ingest.reasons import too_much_text
 
 # Russian Excel writes semicolons, so they win a tie with commas.
 _DELIMITERS = (";", "\t", ",", "|")
@@ -25,7 +26,10 @@ def read(path: Path, limits: Limits, _on_progress: OnProgress) -> ParsedDocument
     source = decode(path.read_bytes()).replace("\x00", "")
     csv.field_size_limit(limits.output_chars)
     text = PageText()
-    text.table(table_rows(source))
+    try:
+        text.table(table_rows(source))
+    except csv.Error as exc:  # one cell is longer than all the text that a document may give
+        raise too_much_text(limits) from exc
     return ParsedDocument(CSV, (text.page(None),))
 
 

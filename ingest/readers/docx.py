@@ -13,6 +13,7 @@ from core.types import ParsedDocument
 from ingest.cleaning import clean_line
 from ingest.limits import Limits
 from ingest.media_type import DOCX
+from ingest.readers.attribute_number import attribute_number
 from ingest.readers.contract import OnProgress
 from ingest.readers.docx_numbering import Numbering
 from ingest.readers.docx_styles import Styles
@@ -97,7 +98,7 @@ class _Story:
 
     def _cell(self, cell: Element) -> list[str]:
         """A cell's text in its first column, blanks in the others; blank where it goes on a cell above."""
-        columns = int(_property(cell, "gridSpan") or 1)
+        columns = attribute_number(_property(cell, "gridSpan"), 1)
         return ["" if _is_continued(cell) else self._cell_text(cell), *[""] * min(columns - 1, 100)]
 
     def _cell_text(self, cell: Element) -> str:

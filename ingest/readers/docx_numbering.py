@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
+from ingest.readers.attribute_number import attribute_number
 from ingest.readers.docx_styles import ListPlace
 
 _RUSSIAN = "абвгдежзиклмнопрстуфхцчшщэюя"
@@ -127,4 +128,4 @@ def _list(element: Element) -> _List:
 
 
 def _int(value: str | None, otherwise: int = 0) -> int:
-    return int(value) if value and value.isdigit() else otherwise
+    return max(0, attribute_number(value, otherwise))

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
+from ingest.readers.attribute_number import attribute_number
+
 _HEADING = re.compile(r"(?:heading|заголовок)\s*(\d)", re.I)
 _TITLES = frozenset({"title", "название"})
 _CONTENTS = re.compile(r"(?:toc|оглавление)\s*\d", re.I)
@@ -38,7 +40,7 @@ class Styles:
         """Outline level from 1, None for body text."""
         for properties, name in self._layers(paragraph):
             if (outline := properties.find("outlineLvl")) is not None:
-                level = _number(outline.get("val"), _BODY_LEVEL)
+                level = attribute_number(outline.get("val"), _BODY_LEVEL)
                 return level + 1 if 0 <= level < _BODY_LEVEL else None
             if match := _HEADING.fullmatch(name):
                 return int(match.group(1))
@@ -54,7 +56,7 @@ class Styles:
             if numbering is not None:
                 list_id = list_id or _value(numbering, "numId")
                 level = level or _value(numbering, "ilvl")
-        return ListPlace(list_id, _number(level, 0)) if list_id else None
+        return ListPlace(list_id, attribute_number(level, 0)) if list_id else None
 
     def is_contents(self, paragraph: Element) -> bool:
         """Whether it is a line of the table of contents, which only repeats the headings."""
@@ -78,7 +80,3 @@ class Styles:
 def _value(parent: Element, tag: str) -> str | None:
     child = parent.find(tag)
     return child.get("val") if child is not None else None
-
-
-def _number(value: str | None, otherwise: int) -> int:
-    return int(value) if value and value.lstrip("-").isdigit() else otherwise

@@ -13,6 +13,7 @@ from core.types import ParsedDocument
 from ingest.encoding import decode
 from ingest.limits import Limits
 from ingest.media_type import HTML
+from ingest.readers.attribute_number import attribute_number
 from ingest.readers.contract import OnProgress
 from ingest.readers.page_text import PageText
 
@@ -166,5 +167,4 @@ def _inline(element: Any) -> str:
 
 
 def _start(ordered_list: Any) -> int:
-    start = ordered_list.get("start") or ""
-    return int(start) if start.isdigit() else 1
+    return attribute_number(ordered_list.get("start"), 1)

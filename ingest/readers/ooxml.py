@@ -23,6 +23,7 @@ from ingest.ole import is_ole
 from ingest.reasons import damaged, password_protected, too_large_inside
 
 _RELATIONSHIPS = "/relationships}"
+_PROLOG_BYTES = 64 * 2**10  # entities are declared before the first element
 
 
 class Package:
@@ -69,11 +70,22 @@ class Package:
         try:
             return _without_namespaces(fromstring(self._zip.read(info)))
         except DefusedXmlException as exc:
-            raise UnreadableDocument(
-                "forbidden_xml", "В файле есть внешние ссылки XML, которые небезопасно открывать. Сохраните его заново."
-            ) from exc
+            raise _forbidden() from exc
         except (ParseError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as exc:
             raise damaged(self._kind) from exc
+
+    def refuse_entities(self) -> None:
+        """Raise where a part declares entities, before a library reads it that would only call the file damaged."""
+        for info in self._zip.infolist():
+            if not info.filename.lower().endswith((".xml", ".rels")):
+                continue
+            try:
+                with self._zip.open(info) as part:
+                    prolog = part.read(_PROLOG_BYTES)
+            except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as exc:
+                raise damaged(self._kind) from exc
+            if b"<!ENTITY" in prolog.replace(b"\0", b""):  # UTF-16 has a zero beside every letter
+                raise _forbidden()
 
     def related(self, part: str, kind: str) -> list[str]:
         """Paths of the parts that `part` refers to by relationships whose type ends in `kind`, in order."""
@@ -91,6 +103,12 @@ class Package:
             for item in (root if root is not None else ())
             if item.get("TargetMode") != "External"
         ]
+
+
+def _forbidden() -> UnreadableDocument:
+    return UnreadableDocument(
+        "forbidden_xml", "В файле есть внешние ссылки XML, которые небезопасно открывать. Сохраните его заново."
+    )
 
 
 def _joined(folder: str, target: str) -> str:

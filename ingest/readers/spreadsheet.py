@@ -20,12 +20,14 @@ from ingest.readers.sheet_values import shown
 from ingest.reasons import damaged, too_much_text
 
 _KIND = "книга Excel"
+# What openpyxl lets through of a file that breaks its own rules: a shared string that is none is an `IndexError`.
+_DAMAGE = (InvalidFileException, zipfile.BadZipFile, LookupError, ValueError, TypeError, SyntaxError)
 
 
 def read(path: Path, limits: Limits, on_progress: OnProgress) -> ParsedDocument:
     """Give one page a sheet; its number is the sheet's place in the workbook."""
-    with Package(path, limits, _KIND):
-        pass  # checks for a password, a broken archive and the size inside, in that order
+    with Package(path, limits, _KIND) as package:  # checks for a password, a broken archive and the size inside
+        package.refuse_entities()
     try:
         # Given a path, openpyxl insists on the ending of the name, which stored files do not have.
         with path.open("rb") as file:
@@ -35,20 +37,20 @@ def read(path: Path, limits: Limits, on_progress: OnProgress) -> ParsedDocument:
             for number, sheet in enumerate(sheets, 1):
                 pages.append(sheet_page(number, sheet.title, list(_rows(sheet, limits))))
                 on_progress(number, len(sheets))
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, TypeError, SyntaxError) as exc:
+    except _DAMAGE as exc:
         raise damaged(_KIND) from exc
     return ParsedDocument(XLSX, tuple(pages))
 
 
 def first_sheet(path: Path, limits: Limits) -> list[list[str]]:
     """The rows of the first sheet, empty ones included up to the last that is not, so that they keep their numbers."""
-    with Package(path, limits, _KIND):
-        pass
+    with Package(path, limits, _KIND) as package:
+        package.refuse_entities()
     try:
         with path.open("rb") as file:
             book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
             return list(_every_row(book.worksheets[0], limits)) if book.worksheets else []
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, TypeError, SyntaxError) as exc:
+    except _DAMAGE as exc:
         raise damaged(_KIND) from exc
 
 
