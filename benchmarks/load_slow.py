@@ -135,7 +135,7 @@ def nginx(folder: Path, api_port: int) -> Iterator[int | None]:
     port, page = free_ports(2)
     text = CONFIGURATION.read_text(encoding="utf-8")
     for original, here in {
-        "/tmp/": f"{folder}/",
+        "/tmp/": f"{folder}/",  # noqa: S108 - a place in nginx.conf
         "/dev/stderr": f"{folder}/error.log",
         "http://api:8000": f"http://{HOST}:{api_port}",
         "http://ui:8501": f"http://{HOST}:{page}",

@@ -35,7 +35,7 @@ class Process:
             start_new_session=True,
             env=dict(os.environ if env is None else env),
         )
-        assert self._child.stdout is not None
+        assert self._child.stdout is not None  # noqa: S101 - narrows a type
         self._reader = threading.Thread(target=_keep_log, args=(self._child.stdout, log), daemon=True)
         self._reader.start()
 

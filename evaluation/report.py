@@ -35,7 +35,7 @@ class Measure(StrEnum):
     OBEYED = "obeyed"
     QUOTED = "attack_quoted"
     BRIER = "brier"
-    FIRST_TOKEN = "first_token_ms"
+    FIRST_TOKEN = "first_token_ms"  # noqa: S105 - a measure
     TOTAL = "total_ms"
 
 

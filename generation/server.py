@@ -68,7 +68,7 @@ class Answering:
     @property
     def generation(self) -> Generation:
         """What the model did; there once the first text, or the end, has come."""
-        assert self._generation is not None
+        assert self._generation is not None  # noqa: S101 - narrows a type
         return self._generation
 
     def _generate(self, is_cancelled: Callable[[], bool]) -> Iterator[str]:
@@ -240,7 +240,7 @@ def _status(error: ServiceError) -> tuple[int, str]:
 
 
 async def _tell_error(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, ServiceError)
+    assert isinstance(error, ServiceError)  # noqa: S101 - narrows a type
     status, kind = _status(error)
     body = error_body(error, kind)
     if isinstance(error, WrongModelFile):
@@ -250,7 +250,7 @@ async def _tell_error(_request: Request, error: Exception) -> JSONResponse:
 
 
 async def _tell_bad_request(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - narrows a type
     wrong = "; ".join(f"{'.'.join(map(str, e['loc'][1:]))}: {e['msg']}" for e in error.errors()[:5])
     return await _tell_error(request, InvalidRequest("bad_request", f"Запрос неверен: {wrong}."))
 

@@ -44,8 +44,8 @@ class ParserProcess:
             env=_environment(self._folder),
             start_new_session=True,
         )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
+        assert self._process.stdin is not None  # noqa: S101 - narrows a type
+        assert self._process.stdout is not None  # noqa: S101 - narrows a type
         self._requests = self._process.stdin.fileno()
         self._replies = self._process.stdout.fileno()
         try:

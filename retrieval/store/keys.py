@@ -18,7 +18,7 @@ from retrieval.store.people import USER_PREFIX
 from retrieval.store.schema import api_keys
 
 SECRET_BYTES = 32
-SECRET_PREFIX = "znk_"
+SECRET_PREFIX = "znk_"  # noqa: S105 - how every key begins
 
 
 @dataclass(frozen=True, slots=True)
