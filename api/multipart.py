@@ -95,7 +95,11 @@ def _extended_name(disposition: str) -> str | None:
     """The name in RFC 2231's form, which older clients send for names beyond ASCII; None if there is none."""
     message = Message()
     message["Content-Disposition"] = disposition
-    return message.get_filename()
+    try:
+        name = message.get_filename()
+    except ValueError:  # the sender chooses the encoding, and may name one that no text can be in
+        return ""
+    return None if name is None else name.encode("utf-8", errors="replace").decode()
 
 
 def _name(raw: bytes) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -37,8 +38,15 @@ def one_sentence() -> Iterator[None]:
         sys.exit(0)
 
 
+def visible(text: str) -> str:
+    """Write controls, direction marks, line separators and lone surrogates as escapes: a name must not steer a terminal."""
+    hidden = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    return "".join(ascii(sign)[1:-1] if unicodedata.category(sign) in hidden else sign for sign in text)
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Write rows in columns as wide as their longest cell; the last column is not padded."""
+    rows = [[visible(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
     for row in [header, *rows]:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]

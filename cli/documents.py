@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from cli.console import say, size, table
+from cli.console import say, size, table, visible
 from core.errors import InvalidRequest, TryLater
 from core.types import Document, Status
 from ui.client import Client
@@ -53,7 +53,7 @@ def ingest(client: Client, folder: Path, *, collection: str, replace: bool) -> b
     refused: list[tuple[str, str]] = []
     sent: dict[str, Document] = {}
     for number, (name, path) in enumerate(files, start=1):
-        say(f"[{number}/{len(files)}] {name}")
+        say(f"[{number}/{len(files)}] {visible(name)}")
         try:
             document = _upload(client, name, path, collection=collection, replace=replace)
         except ClientError as exc:

@@ -1,0 +1,159 @@
+"""Damaged files of each format: a reader gives text or a reason, what it gives crosses to the parent, and it ends."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from types import MappingProxyType
+
+import docx
+import openpyxl
+import pptx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from core.errors import ServiceError
+from ingest import media_type as mt
+from ingest import parsed_json, readers
+from ingest.limits import Limits
+
+_EXAMPLES = int(os.environ.get("ZNAYKA_FUZZ_EXAMPLES", "150"))
+_LIMITS = Limits(output_chars=200_000, max_pages=50, archive_max_bytes=5 * 2**20, archive_max_files=50)
+_BOUND_S = 20.0
+_TEXT = "Отпуск составляет 28 календарных дней.\n\nЗаявление подают за две недели.\n"
+# Their files are made by LibreOffice or read by OCR in a process of their own: seconds an example.
+_UNSEEDED = {mt.DOC, mt.RTF, mt.ODT, mt.PPT, mt.ODP, mt.ODS, mt.XLS, mt.PNG, mt.JPEG, mt.TIFF, mt.BMP, mt.GIF, mt.WEBP}
+_ODD = (
+    b"PK\x03\x04",
+    b"%PDF-1.7",
+    b"\xff\xfe",
+    b"\x00",
+    b"[" * 5000,
+    b"9" * 400,
+    b"<a " * 50,
+    b"&x;",
+    b"]]>",
+    b"\xed\xa0\x80",
+)
+
+
+def _saved(save: Callable[[io.BytesIO], object]) -> bytes:
+    out = io.BytesIO()
+    save(out)
+    return out.getvalue()
+
+
+def _word() -> bytes:
+    document = docx.Document()
+    document.add_heading("Отпуск", 1)
+    document.add_paragraph(_TEXT)
+    document.add_table(2, 2).cell(0, 0).text = "Дни"
+    return _saved(document.save)
+
+
+def _sheet() -> bytes:
+    book = openpyxl.Workbook()
+    book.worksheets[0].append(["Дни", 28])
+    return _saved(book.save)
+
+
+def _slides() -> bytes:
+    show = pptx.Presentation()
+    show.slides.add_slide(show.slide_layouts[0]).shapes[0].text_frame.text = _TEXT
+    return _saved(show.save)
+
+
+def _archive() -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("отпуск.txt", _TEXT)
+        archive.writestr("дни.csv", "Дни;28\n")
+    return out.getvalue()
+
+
+def _pdf() -> bytes:
+    return _saved(lambda out: Image.new("RGB", (20, 20), "white").save(out, "PDF"))
+
+
+_LETTER = f"From: a@example.ru\nSubject: Vacation\nContent-Type: text/plain; charset=utf-8\n\n{_TEXT}"
+_SEEDS = MappingProxyType(
+    {
+        mt.TEXT: ("a.txt", _TEXT.encode()),
+        mt.MARKDOWN: ("a.md", f"# Отпуск\n\n{_TEXT}\n- дни\n".encode()),
+        mt.HTML: ("a.html", f"<!doctype html><html><body><h1>Отпуск</h1><p>{_TEXT}</p></body></html>".encode()),
+        mt.CSV: ("a.csv", "Имя;Дни\nИван;28\nПётр;30\n".encode()),
+        mt.EML: ("a.eml", _LETTER.encode()),
+        mt.DOCX: ("a.docx", _word()),
+        mt.XLSX: ("a.xlsx", _sheet()),
+        mt.PPTX: ("a.pptx", _slides()),
+        mt.ZIP: ("a.zip", _archive()),
+        mt.PDF: ("a.pdf", _pdf()),
+    }
+)
+
+
+def _damaged(draw: st.DrawFn, content: bytes) -> bytes:
+    for _ in range(draw(st.integers(1, 4))):
+        start = draw(st.integers(0, len(content)))
+        end = min(len(content), start + draw(st.integers(0, 64)))
+        kind = draw(st.sampled_from(("replace", "cut", "delete", "repeat", "insert")))
+        content = {
+            "replace": content[:start] + draw(st.binary(max_size=8)) + content[start + 8 :],
+            "cut": content[:start],
+            "delete": content[:start] + content[end:],
+            "repeat": content[:end] + content[start:end] * 20 + content[end:],
+            "insert": content[:start] + draw(st.sampled_from(_ODD)) + content[start:],
+        }[kind]
+    return content
+
+
+def _with_damaged_member(draw: st.DrawFn, content: bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(out, "w") as target:
+        chosen = draw(st.sampled_from(source.namelist()))
+        for name in source.namelist():
+            member = source.read(name)
+            target.writestr(name, _damaged(draw, member) if name == chosen else member)
+    return out.getvalue()
+
+
+@st.composite
+def _files(draw: st.DrawFn, content: bytes) -> bytes:
+    inside = content.startswith(b"PK") and draw(st.booleans())
+    return (_with_damaged_member if inside else _damaged)(draw, content)
+
+
+def test_each_type_has_a_seed_or_is_named_as_having_none():
+    assert set(_SEEDS) | _UNSEEDED == set(readers._MODULES)
+
+
+@pytest.mark.parametrize("media_type", sorted(_SEEDS))
+def test_a_damaged_file_gives_text_or_a_reason(media_type):
+    name, seed = _SEEDS[media_type]
+
+    @settings(
+        max_examples=_EXAMPLES, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    )
+    @given(_files(seed))
+    def check(content: bytes) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / name
+            path.write_bytes(content)
+            started = time.monotonic()
+            try:
+                parsed = readers.read(path, name, _LIMITS, lambda _done, _total: None)
+                assert parsed_json.loads(parsed_json.dumps(parsed)) == parsed
+            except ServiceError:
+                pass
+            assert time.monotonic() - started < _BOUND_S
+            assert path.read_bytes() == content
+            assert [item.name for item in Path(folder).iterdir()] == [name]
+
+    check()
