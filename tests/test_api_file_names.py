@@ -6,6 +6,7 @@ import hashlib
 import re
 from email.message import Message
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -13,27 +14,116 @@ from cli.console import table
 from core.types import Role
 from tests.small_service import small_service
 
-# fmt: off
 NAMES = (
-    "../a.txt", "../../../../etc/passwd", "..\\..\\a.txt", "/etc/passwd", "//host/share", "C:\\Windows\\a.txt", "C:a.txt",
-    "\\\\host\\c$\\a", ".", "..", "...", "....//a", "./a.txt", "a/../b.txt", "a/b.txt", "~/a.txt", "~root", "CON", "con.txt",
-    "NUL.txt", "aux.pdf", "COM1", "LPT1.docx", "a.txt.", "a.txt ", " a.txt", "a\x00.txt", "a\x01.txt", "a\x07.txt",
-    "a\x1b[31m.txt", "a\x1b]0;x\x07.txt", "a\x7f.txt", "a\x85.txt", "a\u2028b.txt", "a\tb.txt", "\u202etxt.exe",
-    "\u2066a\u2069.txt", "\u200fa.txt", "a\u200bb.txt", "\ufeffa.txt", "й.txt", "й.txt", "ё.txt", "ё.txt",
-    "сору.txt", "👩‍👩‍👧.txt", "я" * 127, "a" * 255, "a" * 254 + ".", "a" * 256, "a" * 300, "я" * 255, "%2e%2e%2fa", "%00.txt",
-    "%252e%252e", "a;b.txt", "a'b.txt", "a=b.txt", "a,b.txt", "<script>alert(1)</script>.html", "<img src=x onerror=a()>",
-    "'; DROP TABLE documents;--", "1' OR '1'='1", "${jndi:ldap://x/a}", "{{7*7}}", "$(id)", "`id`", "a|id", "-rf", "--help",
-    "*", "?.txt", "[a-z].txt", "https://example.ru/a", "file:///etc/passwd", "data:text/html,a", "a." + "x" * 200,
-    "a.pdf.exe", "имя", ".htaccess", "__proto__", "constructor", "a.txt:stream", "desktop.ini", "A.txt", "a.TXT", "&amp;.txt",
-    "=cmd|' /C calc'!A0", "Приказ № 5 «Об отпуске».txt",
+    "../a.txt",
+    "../../../../etc/passwd",
+    "..\\..\\a.txt",
+    "/etc/passwd",
+    "//host/share",
+    "C:\\Windows\\a.txt",
+    "C:a.txt",
+    "\\\\host\\c$\\a",
+    ".",
+    "..",
+    "...",
+    "....//a",
+    "./a.txt",
+    "a/../b.txt",
+    "a/b.txt",
+    "~/a.txt",
+    "~root",
+    "CON",
+    "con.txt",
+    "NUL.txt",
+    "aux.pdf",
+    "COM1",
+    "LPT1.docx",
+    "a.txt.",
+    "a.txt ",
+    " a.txt",
+    "a\x00.txt",
+    "a\x01.txt",
+    "a\x07.txt",
+    "a\x1b[31m.txt",
+    "a\x1b]0;x\x07.txt",
+    "a\x7f.txt",
+    "a\x85.txt",
+    "a\u2028b.txt",
+    "a\tb.txt",
+    "\u202etxt.exe",
+    "\u2066a\u2069.txt",
+    "\u200fa.txt",
+    "a\u200bb.txt",
+    "\ufeffa.txt",
+    "й.txt",
+    "й.txt",
+    "ё.txt",
+    "ё.txt",
+    "сору.txt",
+    "👩‍👩‍👧.txt",
+    "я" * 127,
+    "a" * 255,
+    "a" * 254 + ".",
+    "a" * 256,
+    "a" * 300,
+    "я" * 255,
+    "%2e%2e%2fa",
+    "%00.txt",
+    "%252e%252e",
+    "a;b.txt",
+    "a'b.txt",
+    "a=b.txt",
+    "a,b.txt",
+    "<script>alert(1)</script>.html",
+    "<img src=x onerror=a()>",
+    "'; DROP TABLE documents;--",
+    "1' OR '1'='1",
+    "${jndi:ldap://x/a}",
+    "{{7*7}}",
+    "$(id)",
+    "`id`",
+    "a|id",
+    "-rf",
+    "--help",
+    "*",
+    "?.txt",
+    "[a-z].txt",
+    "https://example.ru/a",
+    "file:///etc/passwd",
+    "data:text/html,a",
+    "a." + "x" * 200,
+    "a.pdf.exe",
+    "имя",
+    ".htaccess",
+    "__proto__",
+    "constructor",
+    "a.txt:stream",
+    "desktop.ini",
+    "A.txt",
+    "a.TXT",
+    "&amp;.txt",
+    "=cmd|' /C calc'!A0",
+    "Приказ № 5 «Об отпуске».txt",
 )
 HEADERS = (
-    b"filename*=unicode_escape''%5Cud800.txt", b"filename*=raw_unicode_escape''%5Cudfff", b"filename*=UTF-8''%ED%A0%80.txt",
-    b"filename*=no-such''a", b"filename*=utf-8''%00.txt", b"filename*=%00''a", b"filename*=hex''aa", b"filename*=idna''%ff",
-    b"filename*=utf-16''a", b"filename*=", b"filename*=''", b"filename*0*=UTF-8''a; filename*2=b",
-    b'filename="\xed\xa0\x80.txt"', b'filename="\xff\xfe.txt"', b'filename=""', b'filename="   "', b'filename="a%0D%0AX: y"',
+    b"filename*=unicode_escape''%5Cud800.txt",
+    b"filename*=raw_unicode_escape''%5Cudfff",
+    b"filename*=UTF-8''%ED%A0%80.txt",
+    b"filename*=no-such''a",
+    b"filename*=utf-8''%00.txt",
+    b"filename*=%00''a",
+    b"filename*=hex''aa",
+    b"filename*=idna''%ff",
+    b"filename*=utf-16''a",
+    b"filename*=",
+    b"filename*=''",
+    b"filename*0*=UTF-8''a; filename*2=b",
+    b'filename="\xed\xa0\x80.txt"',
+    b'filename="\xff\xfe.txt"',
+    b'filename=""',
+    b'filename="   "',
+    b'filename="a%0D%0AX: y"',
 )
-# fmt: on
 
 
 def _posted(client, disposition: bytes, content: bytes):
@@ -78,12 +168,12 @@ def test_a_name_is_kept_as_it_came_or_refused_and_names_no_path(service, tmp_pat
     before, stored = _files(data.parent), set()
     for number, name in enumerate(NAMES):
         content = f"names {number}".encode()
-        answer = _posted(client, b'filename="' + name.encode() + b'"', content)
+        answer = _posted(client, b"filename*=UTF-8''" + quote(name, safe="").encode(), content)
         if not answer.is_success:
             assert _is_russian(answer), (name, answer.text)
             continue
         document = answer.json()[0]
-        assert document["name"] in {name, name.rpartition("\\")[2]}, ascii(name)
+        assert document["name"] == name.strip(), ascii(name)
         _kept(client, document, content)
         stored.add(hashlib.sha256(content).hexdigest())
     assert len(NAMES) >= 80
