@@ -12,8 +12,9 @@ MINUTES ?= 1
 SECONDS ?= 300
 HOURS ?= 0
 SEED ?=
+EXAMPLES ?= 5000
 
-.PHONY: run test check format bench load crash evaluate examples docs lock audit clean help
+.PHONY: run test check format bench load crash fuzz evaluate examples docs lock audit clean help
 
 run: ## install what is missing, start everything, answer a first question, stay up until Ctrl-C
 	@sh scripts/setup.sh "$(PYTHON)" run
@@ -44,6 +45,10 @@ load: ## a thousand questions at once, searches beside questions, slow clients; 
 crash: ## upload, replace, delete, search and ask while processes are killed; SECONDS=300 or HOURS=8, SEED= replays a run
 	@sh scripts/setup.sh "$(PYTHON)" test
 	@$(BIN)/python -m tests.crasher --seconds $(SECONDS) --hours $(HOURS) $(if $(SEED),--seed $(SEED))
+
+fuzz: ## damage files of each format at random and hold the readers to text or a reason; EXAMPLES=5000 of each
+	@sh scripts/setup.sh "$(PYTHON)" test
+	@FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -q tests/test_ingest_fuzzing.py
 
 evaluate: ## measure search, answers, refusals, citations, language, attacks; DATA=folder of the sets, ARGS="--limit 50"
 	@sh scripts/setup.sh "$(PYTHON)" run

@@ -24,7 +24,7 @@ from ingest import media_type as mt
 from ingest import parsed_json, readers
 from ingest.limits import Limits
 
-_EXAMPLES = int(os.environ.get("ZNAYKA_FUZZ_EXAMPLES", "150"))
+_EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
 _LIMITS = Limits(output_chars=200_000, max_pages=50, archive_max_bytes=5 * 2**20, archive_max_files=50)
 _BOUND_S = 20.0
 _TEXT = "Отпуск составляет 28 календарных дней.\n\nЗаявление подают за две недели.\n"

@@ -6,6 +6,7 @@ import pytest
 
 from core.errors import UnreadableDocument, UnsupportedType
 from ingest import media_type as mt
+from tests.hostile_ole import header
 
 
 @pytest.fixture
@@ -111,3 +112,19 @@ def test_an_archive_of_many_members_costs_little(tmp_path):
     began = time.perf_counter()
     assert mt.detect(path, "many.zip") == mt.ZIP
     assert time.perf_counter() - began < 0.5
+
+
+@pytest.mark.timeout(60)
+def test_a_page_that_begins_with_forty_comments_is_known_at_once(detect):
+    assert detect(b"<!-- a -->" * 40 + "<p>текст".encode(), "a.txt") == mt.TEXT
+
+
+@pytest.mark.timeout(60)
+def test_brackets_without_end_are_text_at_once(detect):
+    assert detect(b"[" * 65_000, "a.json") == mt.TEXT
+
+
+@pytest.mark.timeout(60)
+def test_an_old_document_with_more_tables_than_sectors_is_damaged(detect):
+    with pytest.raises(UnreadableDocument):
+        detect(header(difat=2**31, first_difat=0) + bytes(2048), "a.doc")
