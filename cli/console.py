@@ -39,7 +39,7 @@ def one_sentence() -> Iterator[None]:
 
 
 def visible(text: str) -> str:
-    """Write controls, direction marks, line separators and lone surrogates as escapes: a name must not steer a terminal."""
+    """Controls, direction marks, line separators and lone surrogates as escapes: a name must not steer a terminal."""
     hidden = {"Cc", "Cf", "Cs", "Zl", "Zp"}
     return "".join(ascii(sign)[1:-1] if unicodedata.category(sign) in hidden else sign for sign in text)
 

@@ -60,7 +60,12 @@ def _html_cases(url: str) -> list[Case]:
         case("list-starts-at-5000-digits.html", lambda: _page(f'<ol start="{"9" * 5000}"><li>один</ol>'), READY),
         case("entities-of-files.html", lambda: (entities + SENTENCE).encode(), READY),
         case("things-on-another-machine.html", lambda: _page(far), READY),
-        case("attributes-100000.html", lambda: _page("<p " + " ".join(f"a{n}=1" for n in range(100_000)) + ">"), READY),
+        case(
+            "attributes-100000.html",
+            lambda: _page("<p " + " ".join(f"a{n}=1" for n in range(100_000)) + ">"),
+            READY,
+            *_SPENT,
+        ),
         case("nothing-but-scripts.html", lambda: b"<!DOCTYPE html><html><script>alert(1)</script></html>", "no_text"),
         case("character-references.html", lambda: _page("&#0;&#xD800;&#x110000;&#99999999999999;" * 1000), READY),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from datetime import datetime, time
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from ingest.readers.sheet_values import shown
 from ingest.reasons import damaged, password_protected
 
 _KIND = "книга Excel старого формата"
+# xlrd checks what it reads by assertions, and trusts lengths that a damaged file has wrong.
+_OF_DAMAGE = (AssertionError, LookupError, ValueError, struct.error)
 
 
 def read(path: Path, _limits: Limits, on_progress: OnProgress) -> ParsedDocument:
@@ -35,7 +38,7 @@ def _opened(path: Path) -> Any:
     try:
         with Path(os.devnull).open("w") as log:
             return xlrd.open_workbook(str(path), formatting_info=True, ragged_rows=True, logfile=log)
-    except (xlrd.XLRDError, xlrd.compdoc.CompDocError) as exc:
+    except (xlrd.XLRDError, xlrd.compdoc.CompDocError, *_OF_DAMAGE) as exc:
         raise password_protected() if "encrypted" in str(exc).lower() else damaged(_KIND) from exc
 
 
