@@ -212,6 +212,12 @@ def _file(found: Parts, witness: Witness, run_id: str, name: str, headers: dict[
     run = found.evaluations.runs.get(run_id, witness.principal)
     with found.database.read() as conn:
         run.require_shown(witness.principal, is_masked=policies.is_any_masked(conn, Reach(run.scope, run.singles)))
+        if not documents.are_all_there(conn, run.sources, witness.principal):
+            raise NotFound(
+                "report_outdated",
+                "Отчёт приводит слова документов, которых уже нет: их удалили, заменили новой редакцией или закрыли. "
+                "Показатели остались; чтобы увидеть вопросы по отдельности, запустите проверку снова.",
+            )
     path = found.evaluations.runs.file(run, name)
     witness.note(Action.OPENED, run.id, name=name)
     return FileResponse(path, headers=headers)
