@@ -37,13 +37,13 @@ def trapped(tmp_path: Path) -> Path:
 
 
 def test_the_adapter_of_a_checkpoint_with_code_is_refused_and_the_code_does_not_run(trapped: Path) -> None:
-    with pytest.raises(pickle.UnpicklingError, match="[Ww]eights"):
+    with pytest.raises(pickle.UnpicklingError, match=r"[Ww]eights"):
         read_adapter(trapped)
     assert not (trapped / "sprung").exists()
 
 
 def test_a_course_does_not_go_on_from_a_checkpoint_with_code(trapped: Path) -> None:
-    with pytest.raises(pickle.UnpicklingError, match="[Ww]eights"):
+    with pytest.raises(pickle.UnpicklingError, match=r"[Ww]eights"):
         Teacher(_OneWeight(), Course(), trapped).teach((), lambda progress: None)
     assert not (trapped / "sprung").exists()
 
