@@ -114,7 +114,10 @@ def _piece(text: bytes | str, charset: str | None) -> str:
     if isinstance(text, str):
         if text.isascii():
             return text
-        text = text.encode("utf-8", errors="surrogateescape")
+        try:
+            text = text.encode("utf-8", errors="surrogateescape")
+        except UnicodeEncodeError:  # half of a pair, which UTF-7 can name
+            return text
     return decode(text, charset)
 
 
