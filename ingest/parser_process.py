@@ -17,6 +17,7 @@ import psutil
 
 from core.errors import Misconfigured, NotFound, ServiceError, UnreadableDocument, UnsupportedType
 from ingest import frames, reasons
+from ingest.child_end import End, wait_for_end
 from ingest.frames import Kind
 from ingest.limits import Limits
 from ingest.parser_child import command
@@ -112,11 +113,15 @@ class ParserProcess:
     def _death(self) -> UnreadableDocument:
         """Wait for the child, whose pipe has closed, and say what it died of."""
         try:
-            code = self._process.wait(timeout=5)
+            end = wait_for_end(self._process, timeout_s=5)
         except subprocess.TimeoutExpired:
-            code = -signal.SIGKILL
+            end = End(-signal.SIGKILL)
         self.kill()
-        return reasons.too_much_work(self._limits) if code == -signal.SIGXCPU else reasons.parser_died()
+        if end.code == -signal.SIGXCPU:
+            return reasons.too_much_work(self._limits)
+        if end.is_refusal(self._limits.memory_bytes):
+            return reasons.too_much_memory(self._limits)
+        return reasons.parser_died()
 
 
 def _environment(folder: str) -> dict[str, str]:

@@ -232,8 +232,8 @@ def pdf_cases(url: str) -> list[Case]:
         case("pages-minus-one.pdf", partial(_kids, -1), READY, *_LOST),
         case("xref-previous-is-itself.pdf", _previous_cycle, READY, "damaged"),
         case("object-stream-extends-itself.pdf", _object_stream_cycle, READY),
-        case("form-draws-itself.pdf", _form_cycle, "parser_died", READY),
-        case("forms-draw-ten-forms-each.pdf", _form_laughs, "parser_died", READY, *_SPENT),
+        case("form-draws-itself.pdf", _form_cycle, READY, *_SPENT),
+        case("forms-draw-ten-forms-each.pdf", _form_laughs, READY, *_SPENT),
         case("outline-cycle.pdf", _outline_cycle, READY),
         case("form-field-is-its-grandparent.pdf", _widget_cycle, READY),
         case(
