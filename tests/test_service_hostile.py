@@ -22,7 +22,8 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[Case]
     with lure() as (url, heard):
         cases = [case for case in hostile_cases(url) if not case.needs or shutil.which(case.needs)]
         with Service(tmp_path_factory.mktemp("hostile") / "data", ("api", "worker"), **LIMITS) as service:
-            wait_for_note(service, "Обеденный перерыв длится час.")  # after it the models are in memory
+            # After a long text the models are in memory, with room for as many passages as are embedded together.
+            wait_for_note(service, " ".join(f"Пункт {n}: перерыв длится {n} минут." for n in range(6000)))
             worker, api = (psutil.Process(service.pid(name)) for name in ("worker", "api"))
             before = {"pids": (worker.pid, api.pid), "bytes": worker.memory_info().rss}
             outcomes = Outcomes(service)
