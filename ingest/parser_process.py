@@ -17,7 +17,7 @@ import psutil
 
 from core.errors import Misconfigured, NotFound, ServiceError, UnreadableDocument, UnsupportedType
 from ingest import frames, reasons
-from ingest.child_end import End, wait_for_end
+from ingest.child_end import LOOK_EVERY_S, End
 from ingest.frames import Kind
 from ingest.limits import Limits
 from ingest.parser_child import command
@@ -36,6 +36,7 @@ class ParserProcess:
     def __init__(self, limits: Limits) -> None:
         """Start the child and wait until it is ready; raises `Misconfigured` when it cannot start."""
         self._limits = limits
+        self._peak_bytes = 0  # that the job in hand was seen to hold
         self._folder = tempfile.mkdtemp(prefix="znayka-parser-")
         self._process = subprocess.Popen(
             command(self._folder, limits),
@@ -104,7 +105,12 @@ class ParserProcess:
 
     def _answer(self, deadline: float, on_progress: OnProgress) -> tuple[Kind, bytes]:
         max_bytes = 8 * self._limits.output_chars + 2**26
+        self._peak_bytes = 0
         while True:
+            while not frames.is_ready(self._replies, min(LOOK_EVERY_S, deadline - time.monotonic())):
+                self._peak_bytes = max(self._peak_bytes, self.rss_bytes)
+                if time.monotonic() > deadline:
+                    raise TimeoutError
             kind, payload = frames.receive(self._replies, max_bytes=max_bytes, deadline=deadline)
             if kind is not Kind.PROGRESS:
                 return kind, payload
@@ -113,9 +119,10 @@ class ParserProcess:
     def _death(self) -> UnreadableDocument:
         """Wait for the child, whose pipe has closed, and say what it died of."""
         try:
-            end = wait_for_end(self._process, timeout_s=5)
+            code = self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
-            end = End(-signal.SIGKILL)
+            code = -signal.SIGKILL
+        end = End(code, self._peak_bytes)
         self.kill()
         if end.code == -signal.SIGXCPU:
             return reasons.too_much_work(self._limits)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import psutil
 import pytest
 
 from core.errors import UnreadableDocument
+from ingest.child_end import wait_for_end
 from ingest.limits import Limits
 from ingest.sandbox import Sandbox
 from tests.hostile_case import Case
@@ -82,3 +84,12 @@ def test_an_open_document_is_weighed_before_libreoffice_unpacks_it(
 
 def test_a_pdf_that_pdfium_cannot_hold_is_refused_for_memory_and_not_called_a_crash(tmp_path: Path) -> None:
     assert reason(named(pdf_cases(NOWHERE), "form-draws-itself.pdf"), tmp_path) == "parse_memory_exceeded"
+
+
+def test_what_a_program_held_is_not_what_its_parent_holds() -> None:
+    """What a program is said to have held begins, with the kernel, at what the process held that started it."""
+    ballast = bytearray(b"x") * LIMITS.memory_bytes
+    with subprocess.Popen(["sleep", "0.3"]) as program:
+        end = wait_for_end(program, 60)
+    assert ballast
+    assert not end.is_full(LIMITS.memory_bytes)
