@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +22,6 @@ COUNT = 500
 SUBJECTS = ("отпуск", "командировка", "склад", "пожар", "насос", "договор", "премия", "архив", "обед", "парковка")
 QUESTIONS = (
     "когда можно отдохнуть от работы",
-    "поездка по делам фирмы",
     "где лежат товары",
     "что делать при возгорании",
     "соглашение сторон",
@@ -109,6 +109,9 @@ def test_a_change_of_models_is_seen_harmless_and_can_be_taken_back(service: Chan
         "\n\n".join(f"# Пункт {n}\n\nПро {SUBJECTS[n % 10]}: правило номер {n} важно для всех." for n in range(COUNT))
     )
     service.wait_for_end(service.upload(path)[0].id)
+    time.sleep(
+        15
+    )  # the worker embeds the sentences after the document is ready, which orders what is nearly equal anew
     before = service.meant()
     assert len(set(before.values())) >= 4, "the questions are told apart by meaning"
 
