@@ -22,7 +22,7 @@ _FULL_SHARE = 0.5  # of what was allowed: the piece that was refused may be the 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """`code` is negative for a signal; `peak_bytes` is the most that one process was seen to hold."""
+    """`code` is negative for a signal; `peak_bytes` is the most that one process was seen to hold, or to have taken."""
 
     code: int
     peak_bytes: int = 0

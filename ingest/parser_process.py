@@ -36,7 +36,7 @@ class ParserProcess:
     def __init__(self, limits: Limits) -> None:
         """Start the child and wait until it is ready; raises `Misconfigured` when it cannot start."""
         self._limits = limits
-        self._peak_bytes = 0  # that the job in hand was seen to hold
+        self._peak_bytes = 0  # of address space, that the job in hand was seen to take
         self._folder = tempfile.mkdtemp(prefix="znayka-parser-")
         self._process = subprocess.Popen(
             command(self._folder, limits),
@@ -68,6 +68,14 @@ class ParserProcess:
         """Memory that the child holds."""
         try:
             return int(psutil.Process(self._process.pid).memory_info().rss)
+        except psutil.NoSuchProcess:
+            return 0
+
+    @property
+    def _space_bytes(self) -> int:
+        """Address space that the child has taken, which is what its limit counts: pages not yet written to as well."""
+        try:
+            return int(psutil.Process(self._process.pid).memory_info().vms)
         except psutil.NoSuchProcess:
             return 0
 
@@ -108,7 +116,7 @@ class ParserProcess:
         self._peak_bytes = 0
         while True:
             while not frames.is_ready(self._replies, min(LOOK_EVERY_S, deadline - time.monotonic())):
-                self._peak_bytes = max(self._peak_bytes, self.rss_bytes)
+                self._peak_bytes = max(self._peak_bytes, self._space_bytes)
                 if time.monotonic() > deadline:
                     raise TimeoutError
             kind, payload = frames.receive(self._replies, max_bytes=max_bytes, deadline=deadline)

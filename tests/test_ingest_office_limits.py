@@ -82,8 +82,9 @@ def test_an_open_document_is_weighed_before_libreoffice_unpacks_it(
     assert not (tmp_path / "started").exists()
 
 
-def test_a_pdf_that_pdfium_cannot_hold_is_refused_for_memory_and_not_called_a_crash(tmp_path: Path) -> None:
-    assert reason(named(pdf_cases(NOWHERE), "form-draws-itself.pdf"), tmp_path) == "parse_memory_exceeded"
+@pytest.mark.parametrize("name", ["form-draws-itself.pdf", "lzw-in-flate-bomb.pdf"])
+def test_a_pdf_that_pdfium_cannot_hold_is_refused_for_memory_and_not_called_a_crash(name: str, tmp_path: Path) -> None:
+    assert reason(named(pdf_cases(NOWHERE), name), tmp_path) == "parse_memory_exceeded"
 
 
 def test_what_a_program_held_is_not_what_its_parent_holds() -> None:
