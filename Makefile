@@ -48,7 +48,7 @@ crash: ## upload, replace, delete, search and ask while processes are killed; SE
 
 fuzz: ## damage files of each format at random and hold the readers to text or a reason; EXAMPLES=5000 of each
 	@sh scripts/setup.sh "$(PYTHON)" test
-	@FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -q tests/test_ingest_fuzzing.py
+	@FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -q tests/test_ingest_fuzzing.py tests/test_ingest_fuzzing_pictures.py
 
 evaluate: ## measure search, answers, refusals, citations, language, attacks; DATA=folder of the sets, ARGS="--limit 50"
 	@sh scripts/setup.sh "$(PYTHON)" run

@@ -12,6 +12,7 @@ from langchain_text_splitters import RecursiveCharacterTextSplitter
 
 from core.types import Page, ParsedDocument
 from ingest.sections import Outline, Section, common_path, path_text
+from ingest.table_places import TablePlaces
 from retrieval.sentences import split_sentences
 
 _TINY_SHARE = 2  # neighbours are joined while they fill no more than this part of a passage
@@ -72,14 +73,15 @@ def chunk(document: ParsedDocument, *, max_chars: int, overlap_chars: int) -> It
     outline = Outline()
     cutter = _Cutter(max_chars, overlap_chars)
     for position, page in enumerate(document.pages):
+        tables = TablePlaces(page.tables)
         for section, end in _joined(page, outline.sections(page), max_chars // _TINY_SHARE):
-            for span in cutter.cut(page, section.start, end):
+            for span in cutter.cut(page.text, tables, _Span(section.start, end)):
                 text = page.text[span.start : span.end]
                 yield Chunk(
                     page_position=position,
                     page=page.number,
                     section=path_text(section.path),
-                    context=_context(page, span),
+                    context=_context(tables, span),
                     text=text,
                     start=span.start,
                     end=span.end,
@@ -127,22 +129,22 @@ class _Cutter:
             chunk_overlap=0,
         )
 
-    def cut(self, page: Page, start: int, end: int) -> Iterator[_Span]:
-        """Yield spans without white space around them that cover the text between `start` and `end`."""
-        whole = _trimmed(page.text, _Span(start, end))
+    def cut(self, text: str, tables: TablePlaces, section: _Span) -> Iterator[_Span]:
+        """Yield spans without white space around them that cover the text of `section`."""
+        whole = _trimmed(text, section)
         if whole.end - whole.start <= self._max:
             yield from [whole] if whole.end > whole.start else []
             return
         previous: _Span | None = None
-        for span in self._packed(page, whole):
-            begin = self._overlap_start(page.text, previous, span) if previous else span.start
+        for span in self._packed(text, tables, whole):
+            begin = self._overlap_start(text, previous, span) if previous else span.start
             yield _Span(begin, span.end, span.prose)
             previous = span
 
-    def _packed(self, page: Page, whole: _Span) -> Iterator[_Span]:
+    def _packed(self, text: str, tables: TablePlaces, whole: _Span) -> Iterator[_Span]:
         packed: _Span | None = None
-        for piece in self._pieces(page, whole):
-            span = _trimmed(page.text, piece)
+        for piece in self._pieces(text, tables, whole):
+            span = _trimmed(text, piece)
             if span.start == span.end:
                 continue
             if packed and span.end - packed.start <= self._room and packed.prose == span.prose:
@@ -153,13 +155,13 @@ class _Cutter:
         if packed:
             yield packed
 
-    def _pieces(self, page: Page, whole: _Span) -> Iterator[_Span]:
-        for stretch in _stretches(page, whole):
+    def _pieces(self, text: str, tables: TablePlaces, whole: _Span) -> Iterator[_Span]:
+        for stretch in _stretches(tables, whole):
             if stretch.end - stretch.start <= self._room:
                 yield stretch
                 continue
-            for block in _paragraphs(page.text, stretch):
-                yield from [block] if block.end - block.start <= self._room else self._sentences(page.text, block)
+            for block in _paragraphs(text, stretch):
+                yield from [block] if block.end - block.start <= self._room else self._sentences(text, block)
 
     def _sentences(self, text: str, block: _Span) -> Iterator[_Span]:
         starts = [block.start + sentence.start for sentence in split_sentences(text[block.start : block.end])]
@@ -183,12 +185,10 @@ class _Cutter:
         return next((at for at in (*starts, *words) if earliest <= at and window < at < previous.end), span.start)
 
 
-def _stretches(page: Page, whole: _Span) -> Iterator[_Span]:
+def _stretches(tables: TablePlaces, whole: _Span) -> Iterator[_Span]:
     """Yield the prose between tables as it is, and tables row by row."""
     at = whole.start
-    for table in page.tables:
-        if table.end <= whole.start or whole.end <= table.start:
-            continue
+    for table in tables.within(whole.start, whole.end):
         edges = sorted({table.start, *table.row_starts, table.end})
         for start, end in pairwise(edges):
             row = _Span(max(start, at), min(end, whole.end), prose=False)
@@ -208,9 +208,9 @@ def _paragraphs(text: str, stretch: _Span) -> Iterator[_Span]:
             yield _Span(slab, min(slab + _SLAB_CHARS, end), stretch.prose)
 
 
-def _context(page: Page, span: _Span) -> str:
-    table = next((table for table in page.tables if table.start < span.start < table.end), None)
-    return table.header[:_CONTEXT_CHARS] if table else ""
+def _context(tables: TablePlaces, span: _Span) -> str:
+    table = tables.at(span.start)
+    return table.header[:_CONTEXT_CHARS] if table and table.start < span.start else ""
 
 
 def _trimmed(text: str, span: _Span) -> _Span:

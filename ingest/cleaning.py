@@ -12,6 +12,12 @@ _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\U000e0000-\U000e0fff]"
 )
+# Marks over and under a letter: putting them in order takes the square of their number, and no language piles up more
+# than this (UAX 15, Stream-Safe Text Format).
+_MARKS_MAX = 30
+_MARK = "[" + "".join(char for char in map(chr, range(0x300, 0x10000)) if unicodedata.combining(char)) + "]"
+# One apart from the others, so that the search skips what is none.
+_PILED_UP = re.compile(f"{_MARK}{_MARK}{{{_MARKS_MAX},}}")
 
 
 def clean(text: str) -> str:
@@ -23,7 +29,11 @@ def clean(text: str) -> str:
         return text
     text = _LINE_ENDS.sub("\n", text)
     text = _SPACES.sub(" ", text)
-    return unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
+    return _without_piles(unicodedata.normalize("NFC", _without_piles(_INVISIBLE.sub("", text))))
+
+
+def _without_piles(text: str) -> str:
+    return _PILED_UP.sub(lambda marks: marks[0][:_MARKS_MAX], text)
 
 
 def clean_line(text: str) -> str:

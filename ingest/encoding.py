@@ -24,7 +24,7 @@ _CYRILLIC = MappingProxyType({"cp1251": 0.0, "koi8-r": 2.0, "cp866": 2.0, "mac-c
 _ARCHIVE_NAMES = MappingProxyType({"cp866": 0.0, "cp1251": 2.0})
 _SAMPLE_BYTES = 65536
 _SAMPLE_WORDS = 400
-_WORD = re.compile(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*")
+_WORD = re.compile(rb"[A-Za-z\x80-\xff]+")
 # Per mille of letters in the Russian National Corpus; ё stands apart from е.
 _PER_MILLE = MappingProxyType(
     {"о": 110, "е": 84, "а": 80, "и": 74, "н": 67, "т": 63, "с": 55, "р": 47, "в": 45, "л": 44, "к": 35, "м": 32}
@@ -100,7 +100,8 @@ def _utf8(data: bytes) -> str | None:
 
 
 def _cyrillic(data: bytes, costs: Mapping[str, float]) -> str | None:
-    words = [match.group() for match in islice(_WORD.finditer(data), _SAMPLE_WORDS)]
+    found = (match.group() for match in _WORD.finditer(data))
+    words = list(islice((word for word in found if not word.isascii()), _SAMPLE_WORDS))
     scores = {codec: _score([word.decode(codec, errors="replace") for word in words]) for codec in costs}
     best = max(scores, key=lambda codec: scores[codec] - costs[codec])
     letters = sum(byte > 127 for word in words for byte in word)

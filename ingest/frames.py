@@ -43,6 +43,13 @@ def receive(fd: int, *, max_bytes: int, deadline: float | None = None) -> tuple[
     return Kind(kind), _exactly(fd, length, deadline)
 
 
+def is_ready(fd: int, timeout_s: float) -> bool:
+    """Wait until something can be read, or the other side is gone; False when neither came in time."""
+    poll = select.poll()  # `select` refuses descriptors over 1023, which a busy API has
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(max(0.0, timeout_s) * 1000))
+
+
 def _exactly(fd: int, count: int, deadline: float | None) -> bytes:
     parts: list[bytes] = []
     while count:
@@ -56,10 +63,5 @@ def _exactly(fd: int, count: int, deadline: float | None) -> bytes:
 
 
 def _wait(fd: int, deadline: float | None) -> None:
-    """`poll`, because `select` refuses descriptors over 1023, which a busy API has."""
-    if deadline is None:
-        return
-    poll = select.poll()
-    poll.register(fd, select.POLLIN)
-    if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+    if deadline is not None and not is_ready(fd, deadline - time.monotonic()):
         raise TimeoutError

@@ -37,12 +37,24 @@ def check_page_count(count: int, limits: Limits) -> int:
 def conclude(media_type: str, pages: Sequence[Page], faults: Mapping[int, Fault]) -> ParsedDocument:
     """Make the document of its pages and of what is wrong with some of them, by page number.
 
-    Raises `UnreadableDocument` (`no_text`) when no page has any text.
+    Raises `UnreadableDocument` when no page has any text: `damaged` where only damage is to blame, else `no_text`.
     """
     if not any(page.text.strip() for page in pages):
-        raise UnreadableDocument("no_text", f"В файле нет текста. {describe(faults) or 'Все страницы пустые.'}")
+        raise _without_text(faults)
     problem = Problem("pages_without_text", describe(faults)) if faults else None
     return ParsedDocument(media_type, tuple(pages), problem)
+
+
+def _without_text(faults: Mapping[int, Fault]) -> UnreadableDocument:
+    """Nobody knows whether there is text on pages that cannot be opened: the file must not be called empty."""
+    told = describe(faults)
+    if set(faults.values()) == {Fault.DAMAGED}:
+        return UnreadableDocument(
+            "damaged",
+            f"Файл повреждён, текст прочитать не удалось. {told} "
+            "Откройте и сохраните его заново в исходной программе, затем загрузите ещё раз.",
+        )
+    return UnreadableDocument("no_text", f"В файле нет текста. {told or 'Все страницы пустые.'}")
 
 
 def describe(faults: Mapping[int, Fault]) -> str:

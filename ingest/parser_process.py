@@ -17,6 +17,7 @@ import psutil
 
 from core.errors import Misconfigured, NotFound, ServiceError, UnreadableDocument, UnsupportedType
 from ingest import frames, reasons
+from ingest.child_end import LOOK_EVERY_S, End
 from ingest.frames import Kind
 from ingest.limits import Limits
 from ingest.parser_child import command
@@ -35,6 +36,7 @@ class ParserProcess:
     def __init__(self, limits: Limits) -> None:
         """Start the child and wait until it is ready; raises `Misconfigured` when it cannot start."""
         self._limits = limits
+        self._peak_bytes = 0  # of address space, that the job in hand was seen to take
         self._folder = tempfile.mkdtemp(prefix="znayka-parser-")
         self._process = subprocess.Popen(
             command(self._folder, limits),
@@ -66,6 +68,14 @@ class ParserProcess:
         """Memory that the child holds."""
         try:
             return int(psutil.Process(self._process.pid).memory_info().rss)
+        except psutil.NoSuchProcess:
+            return 0
+
+    @property
+    def _space_bytes(self) -> int:
+        """Address space that the child has taken, which is what its limit counts: pages not yet written to as well."""
+        try:
+            return int(psutil.Process(self._process.pid).memory_info().vms)
         except psutil.NoSuchProcess:
             return 0
 
@@ -103,7 +113,12 @@ class ParserProcess:
 
     def _answer(self, deadline: float, on_progress: OnProgress) -> tuple[Kind, bytes]:
         max_bytes = 8 * self._limits.output_chars + 2**26
+        self._peak_bytes = 0
         while True:
+            while not frames.is_ready(self._replies, min(LOOK_EVERY_S, deadline - time.monotonic())):
+                self._peak_bytes = max(self._peak_bytes, self._space_bytes)
+                if time.monotonic() > deadline:
+                    raise TimeoutError
             kind, payload = frames.receive(self._replies, max_bytes=max_bytes, deadline=deadline)
             if kind is not Kind.PROGRESS:
                 return kind, payload
@@ -115,8 +130,13 @@ class ParserProcess:
             code = self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
             code = -signal.SIGKILL
+        end = End(code, self._peak_bytes)
         self.kill()
-        return reasons.too_much_work(self._limits) if code == -signal.SIGXCPU else reasons.parser_died()
+        if end.code == -signal.SIGXCPU:
+            return reasons.too_much_work(self._limits)
+        if end.is_refusal(self._limits.memory_bytes):
+            return reasons.too_much_memory(self._limits)
+        return reasons.parser_died()
 
 
 def _environment(folder: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from core.types import Page
+from ingest.table_places import TablePlaces
 
 _KINDS = ("Часть", "Раздел", "Подраздел", "Глава", "Параграф", "Статья")
 _APPENDIX_LEVEL, _KIND_LEVEL, _NUMBER_LEVEL = 10, 11, 20  # below every level a reader gives
@@ -59,7 +60,9 @@ class Outline:
 
     def sections(self, page: Page) -> list[Section]:
         """Return the sections of the next page in order; the first starts at 0, mostly inside one opened earlier."""
-        marks = sorted((*_given(page), *_named(page), *_appendices(page), *_numbered(page)), key=_by_place)
+        tables = TablePlaces(page.tables)
+        found = (*_given(page), *_named(page, tables), *_appendices(page, tables), *_numbered(page, tables))
+        marks = sorted(found, key=_by_place)
         sections = [Section(0, 0, self._path())]
         taken = -1
         for mark in marks:
@@ -123,11 +126,11 @@ def _given(page: Page) -> Iterator[_Mark]:
             yield _Mark(heading.start, _line_end(page.text, heading.start), level, title, _number(title))
 
 
-def _named(page: Page) -> Iterator[_Mark]:
+def _named(page: Page, tables: TablePlaces) -> Iterator[_Mark]:
     for match in _NAMED.finditer(page.text):
         kind, number, dot, title = match.groups()
         title = title.strip()
-        if _in_table(page, match.start()) or title[:1].islower() or (title and not dot and title[-1] in ".,;:"):
+        if tables.at(match.start()) or title[:1].islower() or (title and not dot and title[-1] in ".,;:"):
             continue
         label, body = f"{kind.capitalize()} {number}", match.start()
         if not title or _is_title(title):
@@ -138,15 +141,15 @@ def _named(page: Page) -> Iterator[_Mark]:
         )
 
 
-def _appendices(page: Page) -> Iterator[_Mark]:
+def _appendices(page: Page, tables: TablePlaces) -> Iterator[_Mark]:
     for match in _APPENDIX.finditer(page.text):
-        if not _in_table(page, match.start()):
+        if not tables.at(match.start()):
             label = f"Приложение № {match[1]}" if match[1] else "Приложение"
             yield _Mark(_text_start(match), _line_end(page.text, match.end()), _APPENDIX_LEVEL, label)
 
 
-def _numbered(page: Page) -> Iterator[_Mark]:
-    found = [match for match in _NUMBERED.finditer(page.text) if not _in_table(page, match.start())]
+def _numbered(page: Page, tables: TablePlaces) -> Iterator[_Mark]:
+    found = [match for match in _NUMBERED.finditer(page.text) if not tables.at(match.start())]
     numbers = [tuple(int(part) for part in match[1].rstrip(".").split(".")) for match in found]
     for match, (number, following) in zip(found, pairwise([*numbers, ()]), strict=True):
         title = match[2].strip()
@@ -197,7 +200,3 @@ def _line_end(text: str, start: int) -> int:
 
 def _ends_paragraph(text: str, end: int) -> bool:
     return not text[end + 1 : _line_end(text, end + 1)].strip()
-
-
-def _in_table(page: Page, offset: int) -> bool:
-    return any(table.start <= offset < table.end for table in page.tables)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
 from functools import partial
 
 from tests.hostile_case import READY, SENTENCE, Case, case, zipped
 
 Parts = dict[str, str | bytes]
 
-_HEAD = '<?xml version="1.0" encoding="UTF-8"?>'
+XML_HEAD = '<?xml version="1.0" encoding="UTF-8"?>'
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-_PACKAGE = "http://schemas.openxmlformats.org/package/2006"
-_W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main" ' + f'xmlns:r="{_OFFICE}"'
-_S = f'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="{_OFFICE}"'
-_P = (
+PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+WORD = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main" ' + f'xmlns:r="{_OFFICE}"'
+SHEET = f'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="{_OFFICE}"'
+SLIDE = (
     'xmlns:p="http://schemas.openxmlformats.org/presentationml/2006/main" '
     f'xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main" xmlns:r="{_OFFICE}"'
 )
@@ -32,13 +31,13 @@ def relationships(*targets: tuple[str, str, str]) -> str:
     items = "".join(
         f'<Relationship Id="{id_}" Type="{_OFFICE}/{kind}" Target="{target}"/>' for id_, kind, target in targets
     )
-    return f'{_HEAD}<Relationships xmlns="{_PACKAGE}/relationships">{items}</Relationships>'
+    return f'{XML_HEAD}<Relationships xmlns="{PACKAGE}/relationships">{items}</Relationships>'
 
 
 def _package(main: str, parts: Parts) -> bytes:
     office = "application/vnd.openxmlformats-officedocument"
     types = (
-        f'{_HEAD}<Types xmlns="{_PACKAGE}/content-types"><Default Extension="rels" '
+        f'{XML_HEAD}<Types xmlns="{PACKAGE}/content-types"><Default Extension="rels" '
         'ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
         '<Default Extension="xml" ContentType="application/xml"/>'
         f'<Override PartName="/{main}" ContentType="{office}.{_MAIN[main]}.main+xml"/>'
@@ -54,7 +53,7 @@ def paragraph(text: str, properties: str = "") -> str:
 
 
 def _word(body: str) -> str:
-    return f"{_HEAD}<w:document {_W}><w:body>{body}</w:body></w:document>"
+    return f"{XML_HEAD}<w:document {WORD}><w:body>{body}</w:body></w:document>"
 
 
 def docx(body: str = paragraph(SENTENCE), parts: Parts | None = None) -> bytes:
@@ -67,15 +66,15 @@ def docx(body: str = paragraph(SENTENCE), parts: Parts | None = None) -> bytes:
     own: Parts = {
         "word/document.xml": _word(body),
         "word/_rels/document.xml.rels": relationships(*related),
-        "word/styles.xml": f"{_HEAD}<w:styles {_W}></w:styles>",
-        "word/numbering.xml": f"{_HEAD}<w:numbering {_W}></w:numbering>",
-        "word/footnotes.xml": f"{_HEAD}<w:footnotes {_W}></w:footnotes>",
+        "word/styles.xml": f"{XML_HEAD}<w:styles {WORD}></w:styles>",
+        "word/numbering.xml": f"{XML_HEAD}<w:numbering {WORD}></w:numbering>",
+        "word/footnotes.xml": f"{XML_HEAD}<w:footnotes {WORD}></w:footnotes>",
     }
     return _package("word/document.xml", own | (parts or {}))
 
 
 def _sheet(rows: str) -> str:
-    return f'{_HEAD}<worksheet {_S}><dimension ref="A1:XFD1048576"/><sheetData>{rows}</sheetData></worksheet>'
+    return f'{XML_HEAD}<worksheet {SHEET}><dimension ref="A1:XFD1048576"/><sheetData>{rows}</sheetData></worksheet>'
 
 
 _ROW = f'<row r="1"><c r="A1" t="inlineStr"><is><t>{SENTENCE}</t></is></c><c r="B1"><v>5</v></c></row>'
@@ -90,11 +89,11 @@ def xlsx(rows: str = _ROW, parts: Parts | None = None) -> bytes:
         ("r3", "styles", "styles.xml"),
     ]
     own: Parts = {
-        "xl/workbook.xml": f"{_HEAD}<workbook {_S}>{sheets}</workbook>",
+        "xl/workbook.xml": f"{XML_HEAD}<workbook {SHEET}>{sheets}</workbook>",
         "xl/_rels/workbook.xml.rels": relationships(*related),
         "xl/sheet1.xml": _sheet(rows),
-        "xl/sharedStrings.xml": f"{_HEAD}<sst {_S}></sst>",
-        "xl/styles.xml": f"{_HEAD}<styleSheet {_S}></styleSheet>",
+        "xl/sharedStrings.xml": f"{XML_HEAD}<sst {SHEET}></sst>",
+        "xl/styles.xml": f"{XML_HEAD}<styleSheet {SHEET}></styleSheet>",
     }
     return _package("xl/workbook.xml", own | (parts or {}))
 
@@ -104,84 +103,13 @@ def pptx(slides: int = 1, parts: Parts | None = None) -> bytes:
     ids = "".join(f'<p:sldId id="{256 + number}" r:id="r1"/>' for number in range(slides))
     shape = f"<p:sp><p:txBody><a:p><a:r><a:t>{SENTENCE}</a:t></a:r></a:p></p:txBody></p:sp>"
     own: Parts = {
-        "ppt/presentation.xml": f"{_HEAD}<p:presentation {_P}><p:sldIdLst>{ids}</p:sldIdLst></p:presentation>",
+        "ppt/presentation.xml": f"{XML_HEAD}<p:presentation {SLIDE}><p:sldIdLst>{ids}</p:sldIdLst></p:presentation>",
         "ppt/_rels/presentation.xml.rels": relationships(("r1", "slide", "slides/slide1.xml")),
-        "ppt/slides/slide1.xml": f"{_HEAD}<p:sld {_P}><p:cSld><p:spTree>{shape}</p:spTree></p:cSld></p:sld>",
+        "ppt/slides/slide1.xml": f"{XML_HEAD}<p:sld {SLIDE}><p:cSld><p:spTree>{shape}</p:spTree></p:cSld></p:sld>",
         "ppt/slides/_rels/slide1.xml.rels": relationships(("r1", "notesSlide", "../notesSlides/n1.xml")),
-        "ppt/notesSlides/n1.xml": f"{_HEAD}<p:notes {_P}></p:notes>",
+        "ppt/notesSlides/n1.xml": f"{XML_HEAD}<p:notes {SLIDE}></p:notes>",
     }
     return _package("ppt/presentation.xml", own | (parts or {}))
-
-
-def _laughs(_url: str) -> tuple[str, str]:
-    lines = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 13))
-    return f'<!DOCTYPE x [<!ENTITY l0 "lol">{lines}]>', "&l12;"
-
-
-def _quadratic(_url: str) -> tuple[str, str]:
-    return f'<!DOCTYPE x [<!ENTITY big "{"lol" * 100_000}">]>', "&big;" * 10_000
-
-
-def _local_file(_url: str) -> tuple[str, str]:
-    return '<!DOCTYPE x [<!ENTITY file SYSTEM "file:///etc/passwd">]>', "&file;"
-
-
-def _far_entity(url: str) -> tuple[str, str]:
-    return f'<!DOCTYPE x [<!ENTITY far SYSTEM "{url}/entity">]>', "&far;"
-
-
-def _far_dtd(url: str) -> tuple[str, str]:
-    return f'<!DOCTYPE x SYSTEM "{url}/dtd">', ""
-
-
-def _parameter(url: str) -> tuple[str, str]:
-    return f'<!DOCTYPE x [<!ENTITY % all SYSTEM "{url}/parameter"> %all;]>', ""
-
-
-_UNUSED = (READY, "no_text")  # a DTD that nobody fetches changes nothing
-ENTITIES = {
-    "laughs": _laughs,
-    "quadratic": _quadratic,
-    "local-file": _local_file,
-    "far-entity": _far_entity,
-    "far-dtd": _far_dtd,
-    "parameter": _parameter,
-}
-
-
-def _with_entity(part: str, root: str, kind: str, url: str) -> bytes:
-    """The document in which `part` is nothing but a root element whose text is an entity."""
-    doctype, used = ENTITIES[kind](url)
-    content = f"{_HEAD}{doctype}{root.format(used)}"
-    make = {"w": docx, "x": xlsx, "p": pptx}[part[0]]
-    return make(parts={part: content})
-
-
-def _entity_cases(url: str) -> Iterator[Case]:
-    """Every kind of entity in every part that is read; a sound part without an entity used may also be read."""
-    related = f'<Relationships xmlns="{_PACKAGE}/relationships"><!--{{0}}-->{{0}}</Relationships>'
-    roots = {
-        "word/document.xml": f"<w:document {_W}><w:body>{paragraph('{0}')}</w:body></w:document>",
-        "word/_rels/document.xml.rels": related,
-        "word/styles.xml": f"<w:styles {_W}>{{0}}</w:styles>",
-        "word/numbering.xml": f"<w:numbering {_W}>{{0}}</w:numbering>",
-        "word/footnotes.xml": f'<w:footnotes {_W}><w:footnote w:id="2">{paragraph("{0}")}</w:footnote></w:footnotes>',
-        "xl/workbook.xml": f"<workbook {_S}>{{0}}</workbook>",
-        "xl/sheet1.xml": f'<worksheet {_S}><sheetData><row r="1"><c r="A1" t="inlineStr">'
-        "<is><t>{0}</t></is></c></row>"
-        "</sheetData></worksheet>",
-        "xl/sharedStrings.xml": f"<sst {_S}><si><t>{{0}}</t></si></sst>",
-        "xl/styles.xml": f"<styleSheet {_S}>{{0}}</styleSheet>",
-        "ppt/presentation.xml": f"<p:presentation {_P}>{{0}}</p:presentation>",
-        "ppt/slides/slide1.xml": f"<p:sld {_P}><a:p><a:t>{{0}}</a:t></a:p></p:sld>",
-        "ppt/notesSlides/n1.xml": f"<p:notes {_P}><a:p><a:t>{{0}}</a:t></a:p></p:notes>",
-    }
-    for part, root in roots.items():
-        for kind in ENTITIES:
-            suffix = {"w": "docx", "x": "xlsx", "p": "pptx"}[part[0]]
-            make = partial(_with_entity, part, root, kind, url)
-            ends = ("forbidden_xml", *_UNUSED) if kind == "far-dtd" else ("forbidden_xml",)
-            yield case(f"{kind} in {part.replace('/', '-')}.{suffix}", make, *ends)
 
 
 def _nested(opening: str, closing: str, depth: int) -> bytes:
@@ -191,11 +119,11 @@ def _nested(opening: str, closing: str, depth: int) -> bytes:
 def _label_bomb() -> bytes:
     level = f'<w:lvl w:ilvl="0"><w:numFmt w:val="decimal"/><w:lvlText w:val="{"%1" * 50_000}"/></w:lvl>'
     numbering = (
-        f'<w:numbering {_W}><w:abstractNum w:abstractNumId="1">{level}</w:abstractNum>'
+        f'<w:numbering {WORD}><w:abstractNum w:abstractNumId="1">{level}</w:abstractNum>'
         '<w:num w:numId="1"><w:abstractNumId w:val="1"/></w:num></w:numbering>'
     )
     item = paragraph("item", '<w:pPr><w:numPr><w:ilvl w:val="0"/><w:numId w:val="1"/></w:numPr></w:pPr>')
-    return docx(item * 20_000, {"word/numbering.xml": _HEAD + numbering})
+    return docx(item * 20_000, {"word/numbering.xml": XML_HEAD + numbering})
 
 
 def _styles_cycle() -> bytes:
@@ -203,7 +131,7 @@ def _styles_cycle() -> bytes:
         f'<w:style w:type="paragraph" w:styleId="{a}"><w:basedOn w:val="{b}"/></w:style>' for a, b in ("ab", "ba")
     )
     body = paragraph(SENTENCE, '<w:pPr><w:pStyle w:val="a"/></w:pPr>')
-    return docx(body, {"word/styles.xml": f"{_HEAD}<w:styles {_W}>{styles}</w:styles>"})
+    return docx(body, {"word/styles.xml": f"{XML_HEAD}<w:styles {WORD}>{styles}</w:styles>"})
 
 
 def _climbing() -> bytes:
@@ -219,7 +147,7 @@ def _far_parts(url: str) -> bytes:
         for n, kind in enumerate(kinds)
     )
     body = paragraph(SENTENCE) + "".join(f'<w:altChunk r:id="x{n}"/>' for n in range(len(kinds)))
-    related = f'{_HEAD}<Relationships xmlns="{_PACKAGE}/relationships">{items}</Relationships>'
+    related = f'{XML_HEAD}<Relationships xmlns="{PACKAGE}/relationships">{items}</Relationships>'
     return docx(body, {"word/_rels/document.xml.rels": related})
 
 
@@ -242,7 +170,7 @@ def _broken_deflate() -> bytes:
 
 def _shared_bomb() -> bytes:
     cells = "".join(f'<row r="{n}"><c r="A{n}" t="s"><v>0</v></c></row>' for n in range(1, 20_001))
-    shared = f"{_HEAD}<sst {_S}><si><t>{'lol ' * 100_000}</t></si></sst>"
+    shared = f"{XML_HEAD}<sst {SHEET}><si><t>{'lol ' * 100_000}</t></si></sst>"
     return xlsx(cells, {"xl/sharedStrings.xml": shared})
 
 
@@ -251,9 +179,9 @@ def _wide_rows() -> bytes:
     return xlsx("".join(f'<row r="{n}">{cell.format(n)}</row>' for n in range(1, 20_001)))
 
 
-def _many_sheets(count: int = 20_000) -> bytes:
+def _many_sheets(count: int = 5_000) -> bytes:
     sheets = "".join(f'<sheet name="s{n}" sheetId="{n}" r:id="r1"/>' for n in range(1, count))
-    return xlsx(parts={"xl/workbook.xml": f"{_HEAD}<workbook {_S}><sheets>{sheets}</sheets></workbook>"})
+    return xlsx(parts={"xl/workbook.xml": f"{XML_HEAD}<workbook {SHEET}><sheets>{sheets}</sheets></workbook>"})
 
 
 def _slide_cycle() -> bytes:
@@ -270,7 +198,6 @@ def office_cases(url: str) -> list[Case]:
     corner = '<row r="1048576"><c r="XFD1048576" t="inlineStr"><is><t>corner</t></is></c></row>'
     deep = "unexpected_content"
     return [
-        *_entity_cases(url),
         case("tables-nested-2000.docx", partial(_nested, *table, 2000), READY, deep),
         case(
             "content-controls-nested-50000.docx",
@@ -295,14 +222,14 @@ def office_cases(url: str) -> list[Case]:
         case("row-two-billion.xlsx", lambda: xlsx(_ROW + far_row), READY, "damaged", *_SPENT),
         case("shared-string-bomb.xlsx", _shared_bomb, "too_much_text"),
         case("rows-of-16384-blanks.xlsx", _wide_rows, READY, *_SPENT),
-        case("same-sheet-20000-times.xlsx", _many_sheets, "too_many_pages"),
+        case("same-sheet-5000-times.xlsx", _many_sheets, "too_many_pages"),
         case("number-too-large.xlsx", lambda: xlsx(_ROW.replace("<v>5", "<v>1e999")), READY),
         case("number-of-5000-digits.xlsx", lambda: xlsx(_ROW.replace("<v>5", "<v>" + "9" * 5000)), READY, "damaged"),
         case(
             "shared-string-that-is-not.xlsx", lambda: xlsx('<row r="1"><c r="A1" t="s"><v>99</v></c></row>'), "damaged"
         ),
         case("slide-is-its-own-notes.pptx", _slide_cycle, READY),
-        case("same-slide-20000-times.pptx", partial(pptx, 20_000), "too_many_pages"),
+        case("same-slide-5000-times.pptx", partial(pptx, 5_000), "too_many_pages"),
         case(
             "slide-is-missing.pptx", lambda: pptx(parts={"ppt/_rels/presentation.xml.rels": relationships()}), "no_text"
         ),

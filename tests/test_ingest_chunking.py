@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from itertools import groupby, pairwise
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 
 from core.types import Heading, Page, ParsedDocument, Table
 from ingest.chunking import Chunk, chunk, embedded_text
+from ingest.readers.page_text import PageText
+from ingest.table_places import TablePlaces
 
 LAW = Path(__file__).parents[2] / "shared/data/documents/law/gpk_rf.cp1251.txt"
 
@@ -209,6 +212,33 @@ def test_a_real_code_is_cut_by_its_articles() -> None:
     named = {match[0] for piece in pieces if piece.section and (match := re.search(r"Статья [\d.]+\d", piece.section))}
     assert len(named) > 440
     assert sum(len(piece.text) for piece in pieces) < 1.15 * len(text)
+
+
+def page_of_tables(count: int) -> Page:
+    text = PageText()
+    for number in range(count):
+        text.table([["а", "б"], ["в", "г"]])
+        text.paragraph(f"{number % 90 + 1}.1 Пункт о сроках.")
+    return text.page(None)
+
+
+def test_thirty_thousand_tables_among_as_many_points_are_cut_in_seconds() -> None:
+    document = ParsedDocument("text/html", (page_of_tables(30_000),))
+    began = time.process_time()
+    pieces = list(chunk(document, max_chars=1200, overlap_chars=150))
+    assert time.process_time() - began < 10, (
+        "trying each table for each point would take half a minute, and grow squared"
+    )
+    assert sum(piece.text.count("Пункт") for piece in pieces) >= 30_000
+
+
+def test_a_table_is_found_by_any_place_in_it_and_by_none_beside_it() -> None:
+    page = page_of_tables(20)
+    places = TablePlaces(page.tables)
+    for offset in range(len(page.text)):
+        assert places.at(offset) == next((one for one in page.tables if one.start <= offset < one.end), None)
+        met = [one for one in page.tables if one.start < offset + 9 and offset < one.end]
+        assert list(places.within(offset, offset + 9)) == met
 
 
 @pytest.mark.parametrize(

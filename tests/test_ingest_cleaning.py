@@ -1,3 +1,5 @@
+import time
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,3 +32,14 @@ def test_cleaning_twice_changes_nothing_more(text):
 def test_pieces_joined_by_a_line_feed_stay_clean_so_that_offsets_hold(a, b):
     joined = f"{clean(a)}\n{clean(b)}"
     assert clean(joined) == joined
+
+
+def test_marks_piled_up_by_the_hundred_thousand_are_cut_at_once():
+    began = time.process_time()
+    assert len(clean("а" + "\u0301\u0316" * 100_000 + " конец")) < 50
+    assert time.process_time() - began < 2, "to put them all in order takes half a minute, and grows squared"
+
+
+def test_a_mark_that_stands_for_two_is_counted_as_two():
+    once = clean("а" + "\u0344" * 40 + " конец")
+    assert clean(once) == once

@@ -128,3 +128,10 @@ def test_brackets_without_end_are_text_at_once(detect):
 def test_an_old_document_with_more_tables_than_sectors_is_damaged(detect):
     with pytest.raises(UnreadableDocument):
         detect(header(difat=2**31, first_difat=0) + bytes(2048), "a.doc")
+
+
+@pytest.mark.timeout(60)
+def test_a_latin_word_of_60_kilobytes_before_broken_bytes_is_text_at_once(detect):
+    began = time.process_time()
+    assert detect(b"a" * 60_000 + b" \xff\xfe\xfa\xc0", "a.txt") == mt.TEXT
+    assert time.process_time() - began < 2

@@ -181,3 +181,20 @@ def test_a_bad_attachment_leaves_the_letter(parse):
     document = parse(bytes(message), "a.eml")
     assert len(document.pages) == 1
     assert document.problem.code == "archive_members_unread"
+
+
+def test_a_members_name_stands_in_the_reason_shortened_and_without_signs_that_turn_it_round(parse):
+    names = ["я" * 30_000 + ".exe", "\x1b[31m\u202egpj.exe"]
+    problem = parse(zipped([("note.txt", "Текст приказа"), *((name, b"MZ\0") for name in names)])).problem
+    assert len(problem.detail) < 1000
+    assert "…" in problem.detail
+    assert ".exe» — Это программа" in problem.detail
+    assert not {"\x1b", "\u202e"} & set(problem.detail)
+
+
+def test_an_attachment_whose_name_is_half_a_pair_loses_nothing_of_the_letter(parse):
+    head = "From: a@b.ru\r\nTo: c@d.ru\r\nSubject: x\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    body = "--b\r\nContent-Type: text/plain\r\n\r\nВстреча во вторник\r\n"
+    attached = "--b\r\nContent-Disposition: attachment; filename*=utf-7''%2B2AA-a.txt\r\n\r\nПовестка\r\n--b--\r\n"
+    document = parse((head + body + attached).encode(), "a.eml")
+    assert titles(document) == ["x", "a.txt"]

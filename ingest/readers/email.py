@@ -111,11 +111,14 @@ def _decoded(value: object) -> str:
 
 
 def _piece(text: bytes | str, charset: str | None) -> str:
-    if isinstance(text, str):
-        if text.isascii():
-            return text
-        text = text.encode("utf-8", errors="surrogateescape")
-    return decode(text, charset)
+    if isinstance(text, bytes):
+        return decode(text, charset)
+    if text.isascii():
+        return text
+    try:
+        return decode(text.encode("utf-8", errors="surrogateescape"), charset)
+    except UnicodeEncodeError:  # half of a pair, which UTF-7 can name
+        return text
 
 
 def _date(message: Message) -> str:

@@ -10,6 +10,7 @@ from core.errors import ServiceError, UnreadableDocument
 from core.types import Page, ParsedDocument, Problem
 from ingest import media_type as mt
 from ingest import readers
+from ingest.cleaning import clean_line
 from ingest.limits import Limits
 from ingest.readers.page_text import under_title
 from ingest.readers.zip_directory import entries, open_zip
@@ -17,6 +18,7 @@ from ingest.reasons import too_large_inside, too_many_inside, too_much_text
 
 _CONTAINERS = frozenset({mt.ZIP, mt.EML})
 _NAMED_MAX = 10
+_NAME_CHARS = 120
 
 
 class Members:
@@ -55,7 +57,7 @@ class Members:
 
     def fail(self, name: str, detail: str) -> None:
         """Note why a member gave no text, or not all."""
-        self._failures.append((name, detail))
+        self._failures.append((_shown(name), detail))
 
     def document(self, media_type: str, first: Sequence[Page] = ()) -> ParsedDocument:
         """Put `first` and the members' pages together; raises `UnreadableDocument` when there are none.
@@ -89,3 +91,9 @@ class Members:
         named = [f"«{name}» — {detail.rstrip('.')}" for name, detail in self._failures[:_NAMED_MAX]]
         more = len(self._failures) - len(named)
         return "Прочитано не всё. " + "; ".join(named) + (f"; и ещё файлов: {more}." if more else ".")
+
+
+def _shown(name: str) -> str:
+    """A name within a sentence: a file may give it 65,535 bytes, and signs that turn the sentence round."""
+    line = clean_line(name)
+    return line if len(line) <= _NAME_CHARS else f"{line[: _NAME_CHARS // 2]}…{line[-_NAME_CHARS // 2 :]}"

@@ -18,11 +18,13 @@ import psutil
 from core.errors import UnreadableDocument
 from core.types import ParsedDocument
 from ingest import media_type as mt
+from ingest.child_end import End, wait_for_end
 from ingest.limits import Limits
 from ingest.ole import is_locked, is_ole
 from ingest.readers import docx, pptx, spreadsheet
 from ingest.readers.contract import OnProgress, Reader
-from ingest.reasons import password_protected, too_slow
+from ingest.readers.zip_directory import open_zip
+from ingest.reasons import password_protected, too_large_inside, too_much_memory, too_much_work, too_slow
 
 _NAMES = ("soffice", "libreoffice")
 _SILENT = subprocess.DEVNULL
@@ -76,8 +78,7 @@ def read(path: Path, limits: Limits, on_progress: OnProgress) -> ParsedDocument:
             f"Для файлов {route.suffix.upper()} на сервере нужен LibreOffice: установите пакет {route.package} "
             f"(apt install {route.package}) и загрузите файл снова или сохраните его как {route.target.upper()}.",
         )
-    if _is_locked(path):
-        raise password_protected()
+    _check(path, limits)
     with tempfile.TemporaryDirectory(prefix="office-") as folder:
         converted = _converted(program, path, route, Path(folder), limits)
         return route.reader(converted, limits, on_progress)
@@ -92,45 +93,69 @@ def _converted(program: str, path: Path, route: _Route, folder: Path, limits: Li
     source.symlink_to(path.absolute())
     command = [program, f"-env:UserInstallation={(folder / 'profile').as_uri()}", "--headless", "--norestore"]
     command += ["--convert-to", route.target, "--outdir", str(folder / "out"), str(source)]
-    with _memory_unlimited():
+    with _limited(limits):
         process = subprocess.Popen(command, cwd=folder, stdin=_SILENT, stdout=_SILENT, stderr=_SILENT)
     try:
-        process.wait(timeout=limits.timeout_s * _TIMEOUT_SHARE)
+        end = wait_for_end(process, limits.timeout_s * _TIMEOUT_SHARE)
     except subprocess.TimeoutExpired as exc:
         raise too_slow(limits) from exc
     finally:
         _kill_tree(process)
     converted = folder / "out" / f"source.{route.target}"
     if not converted.is_file():
-        raise UnreadableDocument(
-            "not_converted",
-            f"LibreOffice не смог открыть этот файл {route.suffix.upper()}: он повреждён, или на сервере не хватает "
-            f"пакета {route.package}. Сохраните файл как {route.target.upper()} и загрузите снова.",
-        )
+        raise _not_converted(end, route, limits)
     return converted
 
 
-def _is_locked(path: Path) -> bool:
-    """Whether a password locks the file; LibreOffice would only say that it cannot load it."""
+def _not_converted(end: End, route: _Route, limits: Limits) -> UnreadableDocument:
+    if end.is_full(limits.memory_bytes):
+        return too_much_memory(limits)
+    if end.cpu_s >= limits.cpu_s:
+        return too_much_work(limits)
+    return UnreadableDocument(
+        "not_converted",
+        f"LibreOffice не смог открыть этот файл {route.suffix.upper()}: он повреждён, или на сервере не хватает "
+        f"пакета {route.package}. Сохраните файл как {route.target.upper()} и загрузите снова.",
+    )
+
+
+def _check(path: Path, limits: Limits) -> None:
+    """Refuse what LibreOffice would unpack without end, and what it would only call unreadable: a password locks it.
+
+    Raises `UnreadableDocument`.
+    """
     with path.open("rb") as file:
         head = file.read(8)
     if is_ole(head):
-        return is_locked(path)
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return _MANIFEST in archive.namelist() and b"encryption-data" in archive.read(_MANIFEST)
+        if is_locked(path):
+            raise password_protected()
+    elif zipfile.is_zipfile(path):
+        with open_zip(path) as archive:
+            if sum(info.file_size for info in archive.infolist()) > limits.archive_max_bytes:
+                raise too_large_inside(limits)
+            if _MANIFEST in archive.namelist() and b"encryption-data" in archive.read(_MANIFEST):
+                raise password_protected()
 
 
 @contextmanager
-def _memory_unlimited() -> Iterator[None]:
-    """Let a program start without our own limit on addresses, of which LibreOffice reserves many and uses few."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+def _limited(limits: Limits) -> Iterator[None]:
+    """Start a program within limits of its own: on what it holds and writes, as ours is, but not on addresses.
+
+    LibreOffice reserves many of those and uses few.
+    """
+    wanted = {
+        resource.RLIMIT_AS: resource.RLIM_INFINITY,
+        resource.RLIMIT_DATA: limits.memory_bytes,
+        resource.RLIMIT_FSIZE: limits.archive_max_bytes,
+    }
+    before = {kind: resource.getrlimit(kind) for kind in wanted}
+    for kind, value in wanted.items():
+        resource.setrlimit(kind, (before[kind][1] if value == resource.RLIM_INFINITY else value, before[kind][1]))
     try:
         yield
     finally:
-        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+        for kind, pair in before.items():
+            resource.setrlimit(kind, pair)
 
 
 def _kill_tree(process: subprocess.Popen[bytes]) -> None:

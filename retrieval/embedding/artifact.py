@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 STAMP = ".content-hash.json"
 BUILT = ".built"
 
-log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 
 def build_once(target: Path, build: Callable[[Path], None]) -> Path:
@@ -53,7 +53,7 @@ def build_model(target: Path, build: Callable[[Path], None]) -> Path:
     if _is_changed(target):
         with FileLock(target.with_name(f"{target.name}.lock")):
             if _is_changed(target):
-                log.warning("the model in %s is not the one that was put there: it is made again", target)
+                _LOG.warning("the model in %s is not the one that was put there: it is made again", target)
                 # Renamed first: half removed, it could lack the note alone. The builder clears what is left.
                 removed = target.rename(target.with_name(f".{target.name}.changed-{os.getpid()}"))
                 shutil.rmtree(removed, ignore_errors=True)

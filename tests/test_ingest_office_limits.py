@@ -1,0 +1,96 @@
+"""What a hostile file may take of the machine through a program that reads it, and what is said of it then."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from core.errors import UnreadableDocument
+from ingest.child_end import wait_for_end
+from ingest.limits import Limits
+from ingest.sandbox import Sandbox
+from tests.hostile_case import Case
+from tests.hostile_ole import old_cases
+from tests.hostile_pdf import pdf_cases
+
+MIB = 2**20
+LIMITS = Limits(timeout_s=120, cpu_s=60, memory_bytes=700 * MIB, archive_max_bytes=32 * MIB, output_chars=2_000_000)
+NOWHERE = "http://127.0.0.1:9"
+
+needs_office = pytest.mark.skipif(not shutil.which("soffice"), reason="needs LibreOffice")
+
+
+def named(cases: list[Case], name: str) -> Case:
+    return next(case for case in cases if case.name == name)
+
+
+def reason(case: Case, folder: Path) -> str:
+    path = folder / "stored"
+    path.write_bytes(case.make())
+    with Sandbox(LIMITS) as sandbox, pytest.raises(UnreadableDocument) as raised:
+        sandbox.parse(path, case.name)
+    return raised.value.code
+
+
+@contextmanager
+def watched() -> Iterator[dict[str, int]]:
+    """The most bytes that each program below this process holds, by its name, sampled."""
+    held: dict[str, int] = {}
+    stop = threading.Event()
+
+    def look() -> None:
+        while not stop.wait(0.05):
+            for program in psutil.Process().children(recursive=True):
+                try:
+                    held[program.name()] = max(held.get(program.name(), 0), program.memory_info().rss)
+                except psutil.Error:
+                    continue
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield held
+    finally:
+        stop.set()
+        thread.join()
+
+
+@needs_office
+def test_what_libreoffice_may_hold_is_limited_and_the_reason_says_memory(tmp_path: Path) -> None:
+    case = named(old_cases(NOWHERE), "cells-repeated-a-billion-times.ods")
+    with watched() as held:
+        assert reason(case, tmp_path) == "parse_memory_exceeded"
+    assert 100 * MIB < held["soffice.bin"] < LIMITS.memory_bytes + 200 * MIB, "without a limit it takes five gigabytes"
+
+
+def test_an_open_document_is_weighed_before_libreoffice_unpacks_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "bin" / "soffice"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent))
+    assert reason(named(old_cases(NOWHERE), "content-of-400-megabytes.odt"), tmp_path) == "too_large_unpacked"
+    assert not (tmp_path / "started").exists()
+
+
+@pytest.mark.parametrize("name", ["form-draws-itself.pdf", "lzw-in-flate-bomb.pdf"])
+def test_a_pdf_that_pdfium_cannot_hold_is_refused_for_memory_and_not_called_a_crash(name: str, tmp_path: Path) -> None:
+    assert reason(named(pdf_cases(NOWHERE), name), tmp_path) == "parse_memory_exceeded"
+
+
+def test_what_a_program_held_is_not_what_its_parent_holds() -> None:
+    """What a program is said to have held begins, with the kernel, at what the process held that started it."""
+    ballast = bytearray(b"x") * LIMITS.memory_bytes
+    with subprocess.Popen(["sleep", "0.3"]) as program:
+        end = wait_for_end(program, 60)
+    assert ballast
+    assert not end.is_full(LIMITS.memory_bytes)
