@@ -93,8 +93,8 @@ class Evaluations:
         runs.recover(_now())
 
     def require_free(self) -> None:
-        """Raise `TryLater` while a run is on."""
-        if self._current is not None:
+        """Raise `TryLater` while questions are asked; a run that writes its report is waited for by the next."""
+        if self._current is not None and not self._current.is_finishing:
             left_s = self.progress(self._current.run).eta_s
             raise TryLater(
                 "evaluation_running",
@@ -104,6 +104,8 @@ class Evaluations:
 
     async def start(self, run: Run, file: bytes, pairs: Sequence[Pair], asker: Principal) -> None:
         """Keep the run with its file and begin to ask; raise `TryLater` while another one is on."""
+        if self._current is not None and self._current.is_finishing and self._current.task is not None:
+            await asyncio.wait({self._current.task})
         self.require_free()
         current = self._current = _Current(run, self._clock())
         try:

@@ -20,7 +20,6 @@ from tests.small_service import SmallService, small_service
 from tests.test_api_rights import SCHEMA, UNKNOWN
 
 LIMIT_BYTES = 20_000
-SAID = "Секретный отпуск Зябликова длится 28 дней."
 WORD = "зяблик"
 _NAMES_A_THING = re.compile(r"(^|_)ids?$|cursor|_with$|baseline")
 # Every place where a caller names something by its id, and where it is tried with one of others.
@@ -265,61 +264,3 @@ def test_a_question_among_many_meets_what_a_single_one_meets(editor: httpx.Clien
     )
     talk = editor.post("/v1/chat/completions", json={"messages": [{"role": "user", "content": long}]})
     assert [(one.status_code, one.json()["code"]) for one in (single, many, talk)] == [(422, "question_too_long")] * 3
-
-
-@pytest.fixture(scope="module")
-def gone(service: SmallService) -> dict[str, httpx.Response]:
-    """What every way to a text answers after its document was deleted; it was asked, cited, rated, evaluated before."""
-    base, admin = service.base, service.client(service.key("administrator", role=Role.ADMINISTRATOR))
-    doomed = base.add(SAID, collection="A", name="приказ Зябликова.txt")
-    base.add("Другой отпуск длится 14 дней.", collection="A")
-    base.compact()
-    service.model.says = "Секретный отпуск Зябликова длится 28 дней [1]."
-    question = "Сколько длится секретный отпуск Зябликова?"
-    answered = admin.post("/v1/ask", json={"question": question, "collection": "A"}).json()
-    assert answered["citations"][0]["document_id"] == doomed
-    run_id = finished(admin, "q.csv", "вопрос;ответ\r\nСколько длится секретный отпуск?;99\r\n", collection="A")
-    report = admin.get(f"/v1/evaluations/{run_id}/report")
-    assert WORD in report.text.casefold()
-    opinion = {"verdict": "up", "question": "Сколько?", "answer": "28", "document_ids": [doomed]}
-    admin.post("/v1/feedback", json=opinion).raise_for_status()
-    assert WORD in admin.get("/v1/feedback/pairs").text.casefold()
-    admin.delete(f"/v1/documents/{doomed}").raise_for_status()
-    talk = {"question": "А сколько длится секретный отпуск?", "collection": "A"}
-    extract = {"instruction": "Дни отпуска", "json_schema": SCHEMA}
-    ways: dict[str, tuple[str, str, Any]] = {
-        "document": ("GET", f"/v1/documents/{doomed}", None),
-        "bytes": ("GET", f"/v1/documents/{doomed}/content", None),
-        "page": ("GET", f"/v1/documents/{doomed}/pages/1", None),
-        "image": ("GET", f"/v1/documents/{doomed}/pages/1/image", None),
-        "extraction by id": ("POST", "/v1/extract", extract | {"document_id": doomed}),
-        "extraction": ("POST", "/v1/extract", extract | {"collection": "A"}),
-        "list": ("GET", "/v1/documents?limit=500", None),
-        "search": ("POST", "/v1/search", {"query": "секретный отпуск", "collection": "A"}),
-        "search by a misspelt word": ("POST", "/v1/search", {"query": "секретный зиаблекова", "collection": "A"}),
-        "search by sound": ("POST", "/v1/search", {"query": "zyablikov", "collection": "A"}),
-        "answer": ("POST", "/v1/ask", talk),
-        "stream": ("POST", "/v1/ask", talk | {"stream": True}),
-        "talk": ("POST", "/v1/chat/completions", {"messages": [{"role": "user", "content": "Секретный отпуск?"}]}),
-        "evaluation": ("GET", f"/v1/evaluations/{run_id}", None),
-        "report": ("GET", f"/v1/evaluations/{run_id}/report", None),
-        "data of the report": ("GET", f"/v1/evaluations/{run_id}/report.json", None),
-        "rated pairs": ("GET", "/v1/feedback/pairs", None),
-        "metrics": ("GET", "/metrics", None),
-    }
-    service.model.says = "Отпуск длится 14 дней [1]."
-    return {name: admin.request(method, path, json=body) for name, (method, path, body) in ways.items()}
-
-
-def test_no_way_answers_with_a_word_of_a_deleted_document(gone: dict[str, httpx.Response]) -> None:
-    assert len(gone) == 18
-    telling = [name for name, answer in gone.items() if WORD in answer.text.casefold()]
-    assert telling == []
-    assert not [name for name, answer in gone.items() if answer.status_code >= 500]
-
-
-def test_a_report_on_a_deleted_document_says_what_to_do_and_its_figures_stay(gone: dict[str, httpx.Response]) -> None:
-    for name in ("report", "data of the report"):
-        assert (gone[name].status_code, gone[name].json()["code"]) == (404, "report_outdated")
-        assert "снова" in gone[name].json()["detail"]
-    assert gone["evaluation"].json()["figures"]
