@@ -6,14 +6,11 @@
 from __future__ import annotations
 
 import argparse
-import socket
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,25 +39,6 @@ LIMITS = {
 }
 # A first pass takes 400 to 560 MiB, a second over the same files nothing more: what they need is then there.
 GROWTH_MAX_BYTES = 700 * MIB
-
-
-@contextmanager
-def lure() -> Iterator[tuple[str, list[object]]]:
-    """An address that no file may make anybody ask, and who asked all the same."""
-    heard: list[object] = []
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def listen() -> None:
-            while True:
-                try:
-                    connection, address = server.accept()
-                except OSError:
-                    return
-                heard.append(address)
-                connection.close()
-
-        threading.Thread(target=listen, daemon=True).start()
-        yield f"http://127.0.0.1:{server.getsockname()[1]}/lure", heard
 
 
 class Outcomes:

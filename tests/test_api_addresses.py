@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +15,7 @@ import pytest
 
 from core.types import Role
 from retrieval.store import documents
+from tests.lure import Lure
 from tests.small_base import EVERYONE
 from tests.small_service import SmallService, small_service
 
@@ -95,28 +94,6 @@ FORMS = {
 HEADERS = ("Referer", "Origin", "X-Forwarded-Host", "X-Original-URL", "Content-Location", "Link", "X-Callback-URL")
 
 
-class Lure:
-    """Listens; remembers whoever connects."""
-
-    def __init__(self) -> None:
-        self.heard: list[object] = []
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._server.getsockname()[1]}/lure"
-        threading.Thread(target=self._listen, daemon=True).start()
-
-    def _listen(self) -> None:
-        while True:
-            try:
-                connection, address = self._server.accept()
-            except OSError:
-                return
-            self.heard.append(address)
-            connection.close()
-
-    def close(self) -> None:
-        self._server.close()
-
-
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallService]:
     with small_service(tmp_path_factory.mktemp("addresses")) as running:
@@ -131,9 +108,8 @@ def admin(service: SmallService) -> httpx.Client:
 
 @pytest.fixture
 def lure() -> Iterator[Lure]:
-    listening = Lure()
-    yield listening
-    listening.close()
+    with Lure() as listening:
+        yield listening
 
 
 def changed(value: Any, to: str) -> Iterator[Any]:
@@ -253,14 +229,9 @@ def test_no_address_in_any_place_of_any_route_is_asked(service: SmallService, ad
     assert not statuses & {500}
     time.sleep(0.3)
     assert lure.heard == []
-    _knock(lure)
-    assert lure.heard, "the lure hears"
-
-
-def _knock(lure: Lure) -> None:
-    port = int(lure.url.rsplit(":", 1)[1].split("/")[0])
-    socket.create_connection(("127.0.0.1", port)).close()
+    lure.knock()
     time.sleep(0.2)
+    assert lure.heard, "the lure hears"
 
 
 @pytest.mark.parametrize("form", ["{path}", "file://{path}", "../../../../../..{path}", "{path}\x00.txt"])

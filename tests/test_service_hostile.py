@@ -11,7 +11,8 @@ import pytest
 
 from tests.hostile_case import PARTIAL, READY, SENTENCE, Case
 from tests.hostile_files import hostile_cases
-from tests.hostile_run import ALL_S, GROWTH_MAX_BYTES, LIMITS, Outcomes, lure, wait_for_note
+from tests.hostile_run import ALL_S, GROWTH_MAX_BYTES, LIMITS, Outcomes, wait_for_note
+from tests.lure import Lure
 from tests.service import Service
 
 pytestmark = pytest.mark.real_model
@@ -19,8 +20,8 @@ pytestmark = pytest.mark.real_model
 
 @pytest.fixture(scope="module")
 def tried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[Case], Outcomes, dict[str, object]]]:
-    with lure() as (url, heard):
-        cases = [case for case in hostile_cases(url) if not case.needs or shutil.which(case.needs)]
+    with Lure() as lure:
+        cases = [case for case in hostile_cases(lure.url) if not case.needs or shutil.which(case.needs)]
         with Service(tmp_path_factory.mktemp("hostile") / "data", ("api", "worker"), **LIMITS) as service:
             # After a long text the models are in memory, with room for as many passages as are embedded together.
             wait_for_note(service, " ".join(f"Пункт {n}: перерыв длится {n} минут." for n in range(6000)))
@@ -36,7 +37,7 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[Case]
                 "is_running": service.is_running("worker") and service.is_running("api"),
                 "bytes": worker.memory_info().rss,
                 "children": [child.name() for child in worker.children(recursive=True)],
-                "heard": heard,
+                "heard": lure.heard,
             }
             yield cases, outcomes, after | {"service": service}
             outcomes.close()
