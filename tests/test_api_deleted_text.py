@@ -172,3 +172,9 @@ def test_a_report_on_a_deleted_document_says_what_to_do_and_its_figures_stay(gon
         assert (gone[name].status_code, gone[name].json()["code"]) == (404, "report_outdated")
         assert "снова" in gone[name].json()["detail"]
     assert gone["evaluation"].json()["figures"]
+
+
+def test_bytes_that_are_gone_from_the_disk_are_told_of(service: SmallService, admin: httpx.Client) -> None:
+    answer = admin.get(f"/v1/documents/{service.base.add(AFTER, name='приказ.txt')}/content")
+    assert (answer.status_code, answer.json()["code"]) == (404, "bytes_missing")
+    assert "приказ.txt" in answer.json()["detail"]
