@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.types import Principal
+from ingest.chunking import embedded_text
+from ingest.pipeline import vector_key
 from retrieval.index import Edition, write_index
 from retrieval.stems import stem_text
 from retrieval.store import documents, jobs, passages, vectors
 from retrieval.store.database import Database
 from retrieval.store.documents import Upload
-from retrieval.store.passages import Ingested, NewPage, NewPassage
+from retrieval.store.passages import Ingested, NewPage, NewPassage, StoredText
 from retrieval.terms import index_text
 
 EVERYONE = Principal("test")
@@ -89,7 +91,7 @@ class SmallBase:
                     text,
                     0,
                     len(text),
-                    f"{number} {text}",
+                    vector_key(FINGERPRINT, embedded_text(upload.name, StoredText(0, upload.name, section, "", text))),
                     vector_of(text),
                     index_text(f"{section}\n{text}" if section else text),
                 )
