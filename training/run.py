@@ -7,12 +7,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from core.errors import InvalidRequest
-from training.checkpoint import CHECKPOINT
+from training.checkpoint import CHECKPOINT, read_checkpoint
 from training.packing import Tree, pack
 from training.weights import Student
 
@@ -114,7 +113,7 @@ class Teacher:
     def _resume(self, lessons: int) -> None:
         if not self._checkpoint.exists():
             return
-        state: dict[str, Any] = torch.load(self._checkpoint, weights_only=True)
+        state = read_checkpoint(self._checkpoint.parent)
         if (state["course"], state["lessons"]) != (asdict(self._course), lessons):
             raise InvalidRequest(
                 "other_course",
