@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,32 @@ def test_a_new_edition_inherits_what_did_not_change(base: SmallBase) -> None:
     base.add(SHORT, name="Правила.txt", is_replacement=True)
     assert len(before) == 1
     assert list(held(base).values()) == before
+
+
+def test_a_text_that_both_editions_repeat_costs_in_proportion_to_its_times(base: SmallBase) -> None:
+    few, many = (_steps_of_inheriting(base, times) for times in (100, 400))
+    assert few > 0
+    assert many / few < 6  # 16 where each repetition is joined with each
+
+
+def _steps_of_inheriting(base: SmallBase, times: int) -> int:
+    """Hundreds of the database's own steps to look up what another edition of a document holds."""
+    name = f"Повторы {times}.txt"
+    base.add(*[SHORT] * times, name=name)
+    fill(base, Listening())
+    document = base.add(*[SHORT] * times, name=name)
+    steps = count()
+    with base.database.write() as conn:
+        conn.exec_driver_sql(
+            "DELETE FROM passage_sentences WHERE passage_id IN (SELECT id FROM passages WHERE document_id = ?)",
+            (document,),
+        )
+        driver = conn.connection.driver_connection
+        driver.set_progress_handler(lambda: next(steps) < 0, 100)
+        sentences.inherit(conn, document)
+        driver.set_progress_handler(None, 0)
+        assert len(sentences.held(conn, range(1, 10_000))) >= 2 * times
+    return next(steps)
 
 
 def test_vectors_go_with_their_document(base: SmallBase) -> None:

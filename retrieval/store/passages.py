@@ -177,7 +177,8 @@ def known_vectors(conn: Connection, keys: Sequence[str]) -> dict[str, Vector]:
     """Return the stored vectors of those keys that some passage already has."""
     found: dict[str, Vector] = {}
     for part in _parts(keys):
-        rows = conn.execute(select(passages.c.vector_key, passages.c.vector).where(passages.c.vector_key.in_(part)))
+        wanted = select(passages.c.vector_key, func.min(passages.c.vector)).where(passages.c.vector_key.in_(part))
+        rows = conn.execute(wanted.group_by(passages.c.vector_key))
         found.update((key, np.frombuffer(vector, dtype="<f4")) for key, vector in rows)
     return found
 

@@ -14,12 +14,18 @@ _KEEP = """
 INSERT OR REPLACE INTO passage_sentences (passage_id, vectors)
 SELECT id, :vectors FROM passages WHERE id = :id AND vector_key = :key
 """
+# Keys first: a text that is repeated in both documents would be joined with itself, the square of its times.
 _INHERIT = """
+WITH known AS MATERIALIZED (
+    SELECT vector_key, (
+        SELECT held.vectors FROM passages older JOIN passage_sentences held ON held.passage_id = older.id
+        WHERE older.vector_key = fresh_keys.vector_key AND older.document_id <> :document LIMIT 1
+    ) AS vectors
+    FROM (SELECT DISTINCT vector_key FROM passages WHERE document_id = :document) AS fresh_keys
+)
 INSERT INTO passage_sentences (passage_id, vectors)
-SELECT fresh.id, min(held.vectors) FROM passages fresh
-JOIN passages older ON older.vector_key = fresh.vector_key AND older.document_id <> fresh.document_id
-JOIN passage_sentences held ON held.passage_id = older.id
-WHERE fresh.document_id = :document GROUP BY fresh.id
+SELECT fresh.id, known.vectors FROM passages fresh JOIN known ON known.vector_key = fresh.vector_key
+WHERE fresh.document_id = :document AND known.vectors IS NOT NULL
 """
 
 
