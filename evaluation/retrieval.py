@@ -27,6 +27,7 @@ from retrieval.embedding.encoder import Encoder, make_encoder
 from retrieval.searcher import Searcher
 
 DEPTH = 100  # passages looked at, so that ten files are among them
+BEST = "oracle"  # the best of the weights for each question: what no way to choose them by the question can exceed
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +61,19 @@ def rank_of(question: Question, searcher: Searcher, collections: frozenset[str])
 
 
 def compare(folder: Path, asked: QuestionSet, encoder: Encoder, weights: dict[str, float]) -> dict[str, Quality]:
-    """Measure each weight of meaning on one base in `folder`, filled first if it is not there yet."""
+    """Measure each weight of meaning, and the best of them for each question, on one base in `folder`.
+
+    The base is filled first if it is not there yet.
+    """
     base = open_base(folder, asked.sources, encoder, _show_filled)
     collections = frozenset(source.collection for source in asked.sources)
-    measured = {}
+    ranks = {}
     for name, weight in weights.items():
         searcher = base.searcher(encoder, dense_weight=weight)
-        measured[name] = measure([rank_of(question, searcher, collections) for question in asked.questions])
+        ranks[name] = [rank_of(question, searcher, collections) for question in asked.questions]
     base.close()
-    return measured
+    best = [min((rank for rank in each if rank), default=None) for each in zip(*ranks.values(), strict=True)]
+    return {name: measure(each) for name, each in ranks.items()} | {BEST: measure(best)}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -82,6 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         threads=settings.embedding_threads or os.cpu_count() or 1,
     )
     weights = {"words": 0.0, "meaning": 1.0, "both": settings.dense_weight}
+    if asked.weights:
+        weights = {str(weight): weight for weight in asked.weights}
     report: dict[str, object] = {
         "model": encoder.name,
         "fingerprint": encoder.fingerprint,
@@ -107,6 +114,9 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--sets", nargs="+", choices=("xquad", "kb", "kb-verbatim"), default=("xquad", "kb"))
     parser.add_argument("--limit", type=int, help="ask only so many questions of each set")
     parser.add_argument("--seed", type=int, default=0, help="chooses which ones")
+    parser.add_argument(
+        "--weights", nargs="+", type=float, help="of meaning, instead of 0, 1 and that of settings"
+    )
     parser.add_argument("--keep", type=Path, help="keep the filled bases here, and use those kept before")
     parser.add_argument("--json", type=Path, default=Path("retrieval.json"))
     return parser.parse_args(arguments)
