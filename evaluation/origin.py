@@ -71,7 +71,7 @@ def _details(settings: Settings) -> Mapping[str, str]:
     return {name: str(value) for name, value in entry.items() if isinstance(value, str | int) and value}
 
 
-def _own_adapter(model: Model, own: Path) -> Mapping[str, str]:
+def _own_adapter(model: Model, own: Path) -> dict[str, str]:
     """The scale counts as well: another one refuses other questions."""
     path = adapter_of(model, own) or own
     scale = beside(path)
