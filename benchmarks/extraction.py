@@ -89,7 +89,8 @@ async def run() -> list[Outcome]:
             each = await measure(document, model)
             outcomes.append(each)
             line = {"document": each.name, "right": each.right, "of": each.values, "s": round(each.took_s, 1)}
-            sys.stdout.write(json.dumps(line | {"wrong": each.wrong}, ensure_ascii=False) + "\n")
+            line |= {"valid": each.is_valid, "verbatim": each.is_verbatim, "wrong": each.wrong}
+            sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
             sys.stdout.flush()
     finally:
         await model.aclose()

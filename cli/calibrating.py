@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,9 +14,9 @@ from core.settings import Settings
 from generation import embedded
 from generation.language_model import LanguageModel
 from generation.model_choice import server_of
-from generation.scales import beside
+from generation.scales import Scales, beside
 from generation.spans import SpansWriter
-from training.calibration import Observation, fit_scales, observe, outcomes
+from training.calibration import Observation, fit_scales, held_out, observe, outcomes
 from training.card import DEV, read_card
 from training.lessons import read_lessons
 from training.ranking import encoder_of
@@ -35,12 +35,25 @@ def calibrate(settings: Settings, adapter: Path, data: Path, on_asked: OnAsked) 
         observations = asyncio.run(_observed(served, data / DEV, on_asked))
     scales = fit_scales(observations)
     scales.write(beside(adapter))
+    _show(scales, observations)
+    say(f"Вопросов: {len(observations)}. Шкала: {beside(adapter)} ({size(beside(adapter).stat().st_size)}).")
+
+
+def _show(scales: Scales, observations: Sequence[Observation]) -> None:
+    """Show what the thresholds do, to questions that the scales shown have not seen if there are enough."""
+    held = held_out(observations)
     rows = [
         [f"{o.threshold:.2f}", *map(_percent, (o.refused_unanswerable, o.refused_answerable, o.f1))]
-        for o in outcomes(scales, observations)
+        for o in (held[0] if held else outcomes(scales, observations))
     ]
     table(["Порог", "Отказов без ответа в отрывке, %", "Отказов при ответе, %", "F1, %"], rows)
-    say(f"Вопросов: {len(observations)}. Шкала: {beside(adapter)} ({size(beside(adapter).stat().st_size)}).")
+    if held:
+        say(
+            f"В таблице {held[1]} вопросов половины уроков; шкалу для них подобрали по другой половине. "
+            "В файле шкала по всем вопросам."
+        )
+    else:
+        say("Вопросов мало: таблица по тем же вопросам, по которым подобрана шкала, и показывает лучше, чем будет.")
 
 
 async def _observed(settings: Settings, lessons: Path, on_asked: OnAsked) -> list[Observation]:

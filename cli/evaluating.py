@@ -13,8 +13,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from cli.console import say
-from cli.model_process import model_process
+from cli.model_process import free_port, model_process
+from core.errors import Misconfigured
 from core.settings import Settings
+from evaluation.base import reranker_of
 from evaluation.cases import SEARCHED, SMALL_PLAN, Plan
 from evaluation.comparison import Comparison, compare, drops
 from evaluation.page import write_page
@@ -23,15 +25,20 @@ from evaluation.report import Report, load, save
 from evaluation.session import Session
 from evaluation.table import comparison_table, drops_table, figures_table, tallies_table
 from evaluation.tracking import track
+from generation.adapters import adapter_of
+from generation.catalogue import load_catalogue
+from generation.embedded import TAUGHT
+from generation.hub import chosen
 from ingest.limits import Limits
 from retrieval.embedding.encoder import make_encoder
 
 BASELINE = Path("evaluation/baseline.json")
+ADAPTER_ENDING = ".gguf"
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the command line asked for. `compared` are two models of the catalogue."""
+    """What the command line asked for. `compared` are two models of the catalogue, or files of adapters (.gguf)."""
 
     plan: Plan
     data: Path
@@ -64,12 +71,43 @@ def _two_models(settings: Settings, wanted: Wanted, models: tuple[str, str]) -> 
     """Ask both the same questions; what is searched does not depend on the model."""
     plan = replace(wanted.plan, limits=dict.fromkeys(SEARCHED, 0))
     reports = []
-    for name in models:
-        say(f"Модель {name}")
-        chosen = settings.model_copy(update={"model": name})
-        reports.append(_measured(chosen, replace(wanted, plan=plan)))
-        save(reports[-1], wanted.output / f"run-{name.replace(':', '-')}.json")
+    for name, side in [(name, side_of(settings, name)) for name in models]:
+        say(f"Модель {name}" + (f", адаптер {side.adapter}" if side.adapter else ""))
+        report = _measured(side, replace(wanted, plan=plan))
+        save(report, wanted.output / f"run-{_file_name(name, report)}.json")
+        reports.append(report)
     return reports[0], reports[1]
+
+
+def side_of(settings: Settings, name: str) -> Settings:
+    """Settings that serve one side of a comparison: a model of the catalogue, or the embedded one with this adapter.
+
+    ZNAYKA_ADAPTER goes with the models that take one, so that the bare base can stand beside it.
+    Raises `NotFound` for an unknown model, `Misconfigured` for an adapter that is not there or cannot be had.
+    """
+    if settings.llm_url:
+        if name.endswith(ADAPTER_ENDING):
+            detail = f"Адаптер {name} не подключить к серверу ZNAYKA_LLM_URL. Уберите эту настройку и повторите."
+            raise Misconfigured("adapter_misplaced", detail)
+        return settings.model_copy(update={"model": name})
+    is_file = name.endswith(ADAPTER_ENDING)
+    model = load_catalogue().find(TAUGHT if is_file else name)
+    own = Path(name) if is_file else settings.adapter if model.adapter else None
+    adapter_of(model, own)
+    return _apart(settings.model_copy(update={"model": name if not is_file else TAUGHT, "adapter": own}))
+
+
+def _apart(settings: Settings) -> Settings:
+    """A process that runs does not say which adapter it has: a model that takes one gets a process of its own."""
+    if settings.llm_url or not load_catalogue().find(chosen(settings)).adapter:
+        return settings
+    return settings.model_copy(update={"llm_port": free_port()})
+
+
+def _file_name(name: str, report: Report) -> str:
+    if not name.endswith(ADAPTER_ENDING):
+        return name.replace(":", "-")
+    return f"{Path(name).stem}-{report.origin.model_details['adapter_sha256'][:8]}"
 
 
 def _holds_baseline(settings: Settings, wanted: Wanted, baseline: Report) -> bool:
@@ -98,8 +136,8 @@ def _measured(settings: Settings, wanted: Wanted) -> Report:
         cache_dir=settings.cache_dir,
         threads=settings.embedding_threads or os.cpu_count() or 1,
     )
-    with model_process(settings) as served, _progress() as bar:
-        session = Session(served, encoder, bar)
+    with model_process(_apart(settings) if settings.adapter else settings) as served, _progress() as bar:
+        session = Session(served, encoder, reranker_of(settings), bar)
         if pairs:
             return asyncio.run(session.measure_pairs(pairs, wanted.collection, wanted.plan.seed))
         return asyncio.run(session.measure(wanted.plan, wanted.data))

@@ -145,7 +145,8 @@ def evaluate(
         Path | None, typer.Option(help="Прежний run.json: показать, что изменилось.", show_default=False)
     ] = None,
     compare: Annotated[
-        tuple[str, str] | None, typer.Option(help="Две модели рядом; первую сравнивают со второй.", show_default=False)
+        tuple[str, str] | None,
+        typer.Option(help="Две модели рядом, из каталога или файлы адаптеров .gguf.", show_default=False),
     ] = None,
     baseline: Annotated[
         Path | None,

@@ -51,7 +51,9 @@ def _serves(settings: Settings) -> bool:
 def _environment(settings: Settings) -> dict[str, str]:
     chosen = {"MODEL": settings.model, "LLM_HOST": settings.llm_host, "LLM_PORT": f"{settings.llm_port}"}
     chosen |= {"ADAPTER": f"{settings.adapter.absolute()}"} if settings.adapter else {}
-    return dict(os.environ) | {f"ZNAYKA_{name}": value for name, value in chosen.items()}
+    # Settings without an adapter mean none, also where the environment of this command names one.
+    inherited = {name: value for name, value in os.environ.items() if name.upper() != "ZNAYKA_ADAPTER"}
+    return inherited | {f"ZNAYKA_{name}": value for name, value in chosen.items()}
 
 
 def _wait(supervisor: Supervisor) -> None:

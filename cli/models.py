@@ -10,6 +10,8 @@ import typer
 from cli.console import say, size, table
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from core.settings import Settings
     from generation.catalogue import Model
 
@@ -36,13 +38,26 @@ def list_models() -> None:
             size(model.ram_bytes(settings.llm_context_tokens)),
             "да" if model.name in fitting else "нет",
             "встроена" if model.is_embedded else "да" if shelf.path(model).is_file() else "нет",
-            model.adapter or "",
+            _adapter(model, settings.adapter if model.name == chosen else None),
             model.licence,
         ]
         for model in catalogue.models.values()
     ]
     table(["", "Модель", "Файл", "Память", "Поместится", "Скачана", "Адаптер", "Лицензия"], rows)
     say(f"\nПамяти на этой машине: {size(memory)}. Скачать: znayka models pull ИМЯ; выбрать: znayka models use ИМЯ.")
+
+
+def _adapter(model: Model, own: Path | None) -> str:
+    """The adapter it comes with, or one's own that the settings lay over it: name and file."""
+    from generation.adapter_name import name_in
+
+    if own is None:
+        return model.adapter
+    if not model.adapter:
+        return f"к этой модели не подходит: {own}"
+    if not own.is_file():
+        return f"нет файла: {own}"
+    return f"свой: {name_in(own) or 'без имени'} ({own})"
 
 
 @app.command()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.settings import Settings
 from core.types import Principal
 from evaluation.retrieval_sets import Piece, Source
 from ingest.pipeline import vector_key
@@ -15,6 +17,7 @@ from retrieval.embedding.artifact import build_once
 from retrieval.embedding.encoder import Encoder
 from retrieval.query.reader import QueryReader
 from retrieval.query.vocabulary import Vocabulary
+from retrieval.reranking import Reranker, make_reranker
 from retrieval.searcher import Searcher
 from retrieval.store import documents, jobs, passages, vectors
 from retrieval.store.database import Database
@@ -36,14 +39,25 @@ class Base:
     database: Database
     index: VectorIndex
 
-    def searcher(self, encoder: Encoder, *, dense_weight: float) -> Searcher:
-        """Search it as the service does."""
+    def searcher(self, encoder: Encoder, *, dense_weight: float, reranker: Reranker | None = None) -> Searcher:
+        """Search it as a service with this weight and this reranker does."""
         reader = QueryReader(Vocabulary(self.database))
-        return Searcher(self.database, encoder, self.index, dense_weight=dense_weight, reader=reader)
+        return Searcher(self.database, encoder, self.index, dense_weight=dense_weight, reader=reader, reranker=reranker)
 
     def close(self) -> None:
         """Close the database."""
         self.database.close()
+
+
+def reranker_of(settings: Settings) -> Reranker | None:
+    """The reranker that the service would search with."""
+    return make_reranker(
+        settings.reranker,
+        cache_dir=settings.cache_dir,
+        limit=settings.reranker_max_passages,
+        max_tokens=settings.reranker_max_tokens,
+        threads=settings.embedding_threads or os.cpu_count() or 1,
+    )
 
 
 def open_base(folder: Path, sources: Sequence[Source], encoder: Encoder, on_filled: OnFilled) -> Base:

@@ -43,6 +43,15 @@ class Drop:
     before: Figure
     after: Figure | None
 
+    @property
+    def edge(self) -> float:
+        """The worst value that passes: what is promised, or what the baseline's interval leaves to chance."""
+        if self.before.measure is Measure.VERBATIM:
+            return 1.0
+        if self.before.measure is Measure.OBEYED:
+            return self.before.estimate.value
+        return self.before.estimate.low if self.before.is_higher_better else self.before.estimate.high
+
 
 def compare(before: Report, after: Report) -> Comparison:
     """Compare question by question; figures without a common question are left out."""
@@ -58,7 +67,8 @@ def compare(before: Report, after: Report) -> Comparison:
 def drops(baseline: Report, report: Report) -> tuple[Drop, ...]:
     """Figures that are worse than the worse end of the baseline's interval, or are not there any more.
 
-    Times are left out: they belong to the machine.
+    No chance excuses one misquote, or one instruction obeyed that the baseline did not obey. Times are left out: they
+    belong to the machine.
     """
     now = {(one.group, one.measure): one for one in report.figures}
     pairs = (Drop(one, now.get((one.group, one.measure))) for one in baseline.figures if one.measure not in TIMES)
@@ -68,9 +78,8 @@ def drops(baseline: Report, report: Report) -> tuple[Drop, ...]:
 def _is_worse(drop: Drop) -> bool:
     if drop.after is None:
         return True
-    if drop.before.is_higher_better:
-        return drop.after.estimate.value < drop.before.estimate.low
-    return drop.after.estimate.value > drop.before.estimate.high
+    value = drop.after.estimate.value
+    return value < drop.edge if drop.before.is_higher_better else value > drop.edge
 
 
 def _change(before: Report, after: Report, figure: Figure) -> Change | None:
@@ -84,7 +93,7 @@ def _change(before: Report, after: Report, figure: Figure) -> Change | None:
         sum(first) / len(first),
         sum(second) / len(second),
         change,
-        judge(change, is_higher_better=figure.is_higher_better),
+        judge(change, tally(first, second), is_higher_better=figure.is_higher_better),
     )
 
 
@@ -95,4 +104,4 @@ def _paired(before: Report, after: Report, group: Group, measure: Measure) -> tu
 
 
 def _named(report: Report) -> str:
-    return f"{report.origin.model}, {report.origin.measured_at:%d.%m.%Y %H:%M}"
+    return f"{report.origin.title}, {report.origin.measured_at:%d.%m.%Y %H:%M}"

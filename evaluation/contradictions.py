@@ -21,7 +21,7 @@ from statistics import median
 
 from core.settings import Settings, load_settings
 from core.types import Citation, Passage, Principal
-from evaluation.base import open_base
+from evaluation.base import open_base, reranker_of
 from evaluation.xquad import Paragraph, load_paragraphs
 from generation.contradiction import Contradiction, Contrast, Told
 from generation.nearness import EncoderNearness
@@ -95,7 +95,7 @@ def answered(paragraphs: Sequence[Paragraph], settings: Settings, encoder: Encod
     """Questions of the `train` articles whose paragraph the search finds, with what it found, that paragraph first."""
     with tempfile.TemporaryDirectory() as folder:
         base = open_base(Path(folder) / "base", [one.source for one in paragraphs], encoder, lambda _done, _total: None)
-        searcher = base.searcher(encoder, dense_weight=settings.dense_weight)
+        searcher = base.searcher(encoder, dense_weight=settings.dense_weight, reranker=reranker_of(settings))
         for paragraph in paragraphs:
             for question in () if paragraph.is_dev else paragraph.questions:
                 found = searcher.search(question.text, principal=ASKER, collection=None, top_k=settings.top_k).passages

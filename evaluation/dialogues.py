@@ -17,7 +17,7 @@ from statistics import fmean
 
 from core.settings import load_settings
 from core.types import Passage, Turn
-from evaluation.base import EVERYONE, key_of, open_base
+from evaluation.base import EVERYONE, key_of, open_base, reranker_of
 from evaluation.query_sets import load_documents, read_rows
 from evaluation.retrieval_sets import load_kb_asked
 from generation.follow_up import whole
@@ -135,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sources = load_documents(wanted.data, wanted.examples, load_kb_asked(wanted.data, settings), settings)
     folder = settings.cache_dir / "evaluation" / f"queries-{key_of(sources, encoder)}"
     base = open_base(folder, sources, encoder, lambda _done, _total: None)
-    searcher = base.searcher(encoder, dense_weight=settings.dense_weight)
+    searcher = base.searcher(encoder, dense_weight=settings.dense_weight, reranker=reranker_of(settings))
     outcomes = [ask(dialogue, searcher) for dialogue in load_dialogues(wanted.half)]
     base.close()
     sys.stdout.write(f"{shown(outcomes)}\n")

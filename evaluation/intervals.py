@@ -12,6 +12,8 @@ import numpy as np
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000
+SIGNIFICANT = 1 - CONFIDENCE
+FEWEST = 6  # questions of which the sign test can be sure: five wins of five are one chance in sixteen
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +71,12 @@ def difference(before: Sequence[float], after: Sequence[float], seed: int) -> Es
     return Estimate(mean, low, high, len(changes))
 
 
-def judge(change: Estimate, *, is_higher_better: bool) -> Verdict:
-    """Call a difference noise when its interval holds zero."""
-    if change.low <= 0 <= change.high:
+def judge(change: Estimate, signs: Tally, *, is_higher_better: bool) -> Verdict:
+    """Name a difference of six questions at least, whose interval excludes zero, and which the sign test confirms.
+
+    The interval alone would be sure of one question, or of few that moved alike: it has no width there.
+    """
+    if change.count < FEWEST or change.low <= 0 <= change.high or not _is_confirmed(change, signs):
         return Verdict.NOISE
     return Verdict.BETTER if (change.value > 0) == is_higher_better else Verdict.WORSE
 
@@ -85,6 +90,10 @@ def tally(before: Sequence[float], after: Sequence[float]) -> Tally:
     decided = wins + losses
     p_value = float(stats.binomtest(wins, decided).pvalue) if decided else 1.0
     return Tally(wins, len(after) - decided, losses, p_value)
+
+
+def _is_confirmed(change: Estimate, signs: Tally) -> bool:
+    return signs.p_value <= SIGNIFICANT and (signs.wins > signs.losses) == (change.value > 0)
 
 
 def _bootstrap(sample: np.typing.NDArray[np.float64], seed: int) -> tuple[float, float]:

@@ -7,12 +7,17 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from core.settings import Settings
 from evaluation.report import Origin
-from generation.catalogue import load_catalogue
+from generation.adapter_name import name_in
+from generation.adapters import adapter_of
+from generation.catalogue import Model, load_catalogue
 from generation.hub import chosen
 from generation.language_model import ModelServer
+from generation.model_file import sha256_of
+from generation.scales import beside
 from retrieval.embedding.encoder import Encoder
 
 _PACKAGES = (
@@ -33,6 +38,9 @@ _SETTINGS = (
     "passage_overlap_chars",
     "top_k",
     "dense_weight",
+    "reranker",
+    "reranker_max_passages",
+    "reranker_max_tokens",
     "llm_context_tokens",
     "answer_max_tokens",
     "answer_temperature",
@@ -54,9 +62,25 @@ def origin_of(settings: Settings, server: ModelServer, encoder: Encoder) -> Orig
 
 
 def _details(settings: Settings) -> Mapping[str, str]:
-    """The catalogue's entry, whatever it holds: the adapter's file and hash, where there is one, are in it."""
-    entry = asdict(load_catalogue().find(chosen(settings)))
+    """The catalogue's entry, whatever it holds, with one's own adapter in the place of the one that it names.
+
+    Raises `Misconfigured` for an adapter that could not be loaded either.
+    """
+    model = load_catalogue().find(chosen(settings))
+    entry = asdict(model) | (_own_adapter(model, settings.adapter) if settings.adapter else {})
     return {name: str(value) for name, value in entry.items() if isinstance(value, str | int) and value}
+
+
+def _own_adapter(model: Model, own: Path) -> dict[str, str]:
+    """The scale counts as well: another one refuses other questions."""
+    path = adapter_of(model, own) or own
+    scale = beside(path)
+    return {
+        "adapter": path.name,
+        "adapter_name": name_in(path) or "",
+        "adapter_sha256": sha256_of(path),
+        "scale_sha256": sha256_of(scale) if scale.is_file() else "",
+    }
 
 
 def _versions() -> Mapping[str, str]:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from evaluation.cases import GROUP_TITLES
 from evaluation.comparison import Comparison
 from evaluation.plots import failures_plot, figures_plot, times_plot
-from evaluation.report import MEASURE_TITLES, Report
+from evaluation.report import CONSTANT_BRIER, MEASURE_TITLES, Measure, Report
 from evaluation.table import shown_interval, shown_target, shown_value
 
 TEMPLATE = "report.html"
@@ -33,6 +33,8 @@ def render_page(report: Report, comparison: Comparison | None = None) -> str:
         groups=[(group, list(figures)) for group, figures in groupby(report.figures, lambda figure: figure.group)],
         group_titles=GROUP_TITLES,
         measure_titles=MEASURE_TITLES,
+        brier=Measure.BRIER,
+        constant_brier=CONSTANT_BRIER,
         # matplotlib escapes what it writes into an SVG; the template must not do so again.
         plots=[Markup(plot) for plot in _plots(report, comparison) if plot],  # noqa: S704 - of ours
     )

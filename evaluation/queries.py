@@ -19,7 +19,7 @@ from typing import TextIO
 
 from core.settings import load_settings
 from core.types import Passage
-from evaluation.base import EVERYONE, key_of, open_base
+from evaluation.base import EVERYONE, key_of, open_base, reranker_of
 from evaluation.measures import hit
 from evaluation.query_sets import REFERENCE, Typed, load_clean, load_documents, load_spoilt, load_written
 from evaluation.retrieval_sets import load_kb_asked
@@ -165,8 +165,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     folder = settings.cache_dir / "evaluation" / f"queries-{key_of(sources, encoder)}"
     base = open_base(folder, sources, encoder, _show_filled)
     report: dict[str, object] = {"seed": wanted.seed, "load_average": os.getloadavg(), "model": encoder.name}
+    reranker = reranker_of(settings)
     for name, weight in (("both", settings.dense_weight), ("words", 0.0)):
-        searcher = base.searcher(encoder, dense_weight=weight)
+        searcher = base.searcher(encoder, dense_weight=weight, reranker=reranker)
         outcomes = [ask(one, searcher) for one in asked]
         _show(name, summed(outcomes))
         report[name] = [asdict(one) for one in outcomes]

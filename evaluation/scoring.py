@@ -124,9 +124,17 @@ def _why_wrong(asked: Asked, answer: Answer) -> Failure:
         return Failure.NOT_RETRIEVED
     if answer.refused:
         return Failure.WRONG_REFUSAL
-    if asked.case.place is not None and not _cites_place(asked, answer):
-        return Failure.NOT_USED
-    return Failure.WRONG_WORDS
+    return Failure.WRONG_WORDS if _uses_place(asked, answer) else Failure.NOT_USED
+
+
+def _uses_place(asked: Asked, answer: Answer) -> bool:
+    """Whether the right place is cited; where that is not known, a passage that holds the expected words."""
+    if asked.case.place is not None:
+        return _cites_place(asked, answer)
+    right = [one for one in asked.passages if _holds_answer(asked.case, one)]
+    return any(
+        one.document_id == cited.document_id and cited.quote in one.text for one in right for cited in answer.citations
+    )
 
 
 def _holds_answer(case: Case, passage: Passage) -> bool:

@@ -22,6 +22,7 @@ from generation.language_model import LanguageModel
 from generation.model_choice import server_of
 from generation.writer import make_writer
 from retrieval.embedding.encoder import Encoder
+from retrieval.reranking import Reranker
 from retrieval.searcher import Searcher
 from retrieval.store.database import Database
 from retrieval.vector_index import VectorIndex
@@ -33,10 +34,11 @@ OnProgress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The settings' encoder and model server, which must be running; `on_progress` hears stage, done and total."""
+    """The settings' encoder, reranker and model server, which must be up; `on_progress` hears stage, done, total."""
 
     settings: Settings
     encoder: Encoder
+    reranker: Reranker | None
     on_progress: OnProgress
 
     async def measure(self, plan: Plan, data: Path) -> Report:
@@ -80,7 +82,9 @@ class Session:
         return tuple(scored)
 
     def _examiner(self, base: Base, model: LanguageModel, executor: Executor, collection: str | None) -> Examiner:
-        searcher: Searcher = base.searcher(self.encoder, dense_weight=self.settings.dense_weight)
+        searcher: Searcher = base.searcher(
+            self.encoder, dense_weight=self.settings.dense_weight, reranker=self.reranker
+        )
         answerer = Answerer(searcher.search, make_writer(model, self.encoder, executor), executor)
         return Examiner(
             ask=answerer.answer,

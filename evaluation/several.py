@@ -20,7 +20,7 @@ from typing import Any
 
 from core.settings import Settings, load_settings
 from core.types import Answer
-from evaluation.base import EVERYONE, open_base
+from evaluation.base import EVERYONE, open_base, reranker_of
 from evaluation.retrieval_sets import Piece, Source
 from generation.chain import Answerer, AnswerRequest, Search
 from generation.language_model import LanguageModel
@@ -100,7 +100,7 @@ def search_of(sources: Sequence[Source], settings: Settings, encoder: Encoder) -
     with tempfile.TemporaryDirectory() as folder:
         base = open_base(Path(folder) / "base", sources, encoder, lambda _done, _total: None)
         try:
-            yield base.searcher(encoder, dense_weight=settings.dense_weight).search
+            yield base.searcher(encoder, dense_weight=settings.dense_weight, reranker=reranker_of(settings)).search
         finally:
             base.close()
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from evaluation.cases import GROUP_TITLES
 from evaluation.comparison import Comparison, Drop
 from evaluation.intervals import Estimate
-from evaluation.report import MEASURE_TITLES, TIMES, Figure, Measure, Report
+from evaluation.report import CONSTANT_BRIER, MEASURE_TITLES, TIMES, Figure, Measure, Report
 
 
 def shown_value(value: float, measure: Measure) -> str:
@@ -35,7 +35,7 @@ def figures_table(report: Report, comparison: Comparison | None = None) -> Table
     """Every figure with its interval and target, and how it moved since the run compared with."""
     headers = ["показатель", "значение, %", "интервал 95 %", "вопросов", "цель"]
     headers += ["было", "изменение"] if comparison else []
-    table = Table(*headers, title=f"{report.origin.model} · {report.origin.measured_at:%d.%m.%Y %H:%M}")
+    table = Table(*headers, title=f"{report.origin.title} · {report.origin.measured_at:%d.%m.%Y %H:%M}")
     group = None
     for figure in report.figures:
         if figure.group is not group:
@@ -43,6 +43,9 @@ def figures_table(report: Report, comparison: Comparison | None = None) -> Table
             table.add_section()
             table.add_row(f"[bold]{GROUP_TITLES[group]}")
         table.add_row(*_cells(figure), *(_moved(figure, comparison) if comparison else ()))
+        guess = report.constant_brier(group) if figure.measure is Measure.BRIER else None
+        if guess is not None:
+            table.add_row(f"  {CONSTANT_BRIER}", shown_value(guess, figure.measure))
     return table
 
 
@@ -72,14 +75,13 @@ def tallies_table(comparison: Comparison) -> Table:
 
 def drops_table(fallen: Sequence[Drop]) -> Table:
     """Figures that fell below their baseline."""
-    table = Table("показатель", "опорное", "граница", "сейчас", title="Стало хуже опорного больше, чем на интервал")
+    table = Table("показатель", "опорное", "граница", "сейчас", title="Стало хуже опорного больше, чем допустимо")
     for drop in fallen:
         before = drop.before
-        edge = before.estimate.low if before.is_higher_better else before.estimate.high
         table.add_row(
             f"{GROUP_TITLES[before.group]}: {MEASURE_TITLES[before.measure]}",
             shown_value(before.estimate.value, before.measure),
-            shown_value(edge, before.measure),
+            shown_value(drop.edge, before.measure),
             "нет" if drop.after is None else shown_value(drop.after.estimate.value, before.measure),
         )
     return table

@@ -127,6 +127,19 @@ def test_the_catalogue_shows_what_fits_and_what_is_chosen(znayka: Znayka) -> Non
     assert ("да" in largest.split()) is (psutil.virtual_memory().total >= 44.9e9)
 
 
+def test_an_adapter_of_ones_own_is_listed_with_the_chosen_model(znayka: Znayka, tmp_path: Path) -> None:
+    own = tmp_path / "company.gguf"
+    own.write_bytes((ROOT / "generation" / "adapters" / "znayka_270m.gguf").read_bytes()[:4096])
+    lines = znayka("models", "list", adapter=own).stdout.splitlines()
+
+    assert f"свой: Знайка 270M ({own})" in next(line for line in lines if line.startswith("→"))
+    assert sum(str(own) in line for line in lines) == 1
+    missing = znayka("models", "list", adapter=tmp_path / "none.gguf").stdout
+    assert f"нет файла: {tmp_path / 'none.gguf'}" in missing
+    misplaced = znayka("models", "list", adapter=own, model="gemma3_270m").stdout
+    assert f"к этой модели не подходит: {own}" in misplaced
+
+
 def test_a_model_of_another_name_is_one_sentence_with_names_like_it(znayka: Znayka) -> None:
     refused = znayka("models", "use", "saiga_nemo_12")
 

@@ -1,13 +1,23 @@
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from core.settings import Settings
 from core.types import Principal
-from evaluation.base import key_of, open_base
+from evaluation import base as evaluated
+from evaluation import session
+from evaluation.base import key_of, open_base, reranker_of
+from evaluation.cases import Case, CaseSet, Group, Place, Plan
+from evaluation.report import Measure
 from evaluation.sets import load_english
+from retrieval.reranking import Reranker
 from tests.small_base import WordEncoder
 
 SOURCES = load_english().sources
@@ -28,6 +38,36 @@ def test_a_base_is_filled_once_and_one_broken_off_is_filled_anew(tmp_path: Path)
 
     assert heard == [(len(SOURCES), len(SOURCES))]
     assert len(found) == len(SOURCES)
+
+
+class Backwards:
+    """A `CrossEncoder` that likes the passages least like the question, the last found most."""
+
+    def scores(self, question: str, texts: Sequence[str]) -> NDArray[np.float32]:
+        return np.arange(len(texts), dtype=np.float32)
+
+
+def test_a_run_searches_with_the_reranker_of_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sources = SOURCES[:6]
+    cases = tuple(Case(Group.KB, source.name, source.text[:80], place=Place(source.name)) for source in sources)
+    monkeypatch.setattr(session, "load_set", lambda *_: CaseSet("small", sources, cases))
+
+    def ranks(reranker: Reranker | None) -> list[float]:
+        settings = Settings(cache_dir=tmp_path, data_dir=tmp_path)
+        run = session.Session(settings, WordEncoder(), reranker, lambda *_: None)
+        report = asyncio.run(run.measure(Plan(("small",)), tmp_path))
+        return list(report.values(Group.KB, Measure.MRR).values())
+
+    assert ranks(None) == [1.0] * len(sources)
+    assert max(ranks(Reranker(Backwards(), limit=len(sources)))) < 1.0
+
+
+def test_the_settings_say_which_reranker_that_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: dict[str, object] = {}
+    monkeypatch.setattr(evaluated, "make_reranker", lambda model, **named: made.update(named, model=model))
+    reranker_of(Settings(reranker="bge", reranker_max_passages=7, reranker_max_tokens=99, cache_dir=tmp_path))
+
+    assert (made["model"], made["limit"], made["max_tokens"], made["cache_dir"]) == ("bge", 7, 99, tmp_path)
 
 
 def test_the_key_of_a_base_changes_with_its_texts_and_its_encoder() -> None:

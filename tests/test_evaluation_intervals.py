@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
 from evaluation.intervals import Verdict, difference, estimate, judge, tally
+
+
+def verdict(before: Sequence[float], after: Sequence[float], *, is_higher_better: bool = True) -> Verdict:
+    return judge(difference(before, after, 7), tally(before, after), is_higher_better=is_higher_better)
 
 
 def test_the_interval_of_a_share_is_about_two_standard_errors_wide() -> None:
@@ -42,10 +48,10 @@ def test_a_small_difference_is_noise_and_a_steady_one_is_not() -> None:
     jitter = before + rng.normal(0, 0.2, 80) * (1 - 2 * (np.arange(80) % 2))
     better = before + 0.1 + rng.normal(0, 0.02, 80)
 
-    assert judge(difference(before, jitter, 7), is_higher_better=True) is Verdict.NOISE
-    assert judge(difference(before, better, 7), is_higher_better=True) is Verdict.BETTER
-    assert judge(difference(before, better, 7), is_higher_better=False) is Verdict.WORSE
-    assert judge(difference(before, before, 7), is_higher_better=True) is Verdict.NOISE
+    assert verdict(before, jitter) is Verdict.NOISE
+    assert verdict(before, better) is Verdict.BETTER
+    assert verdict(before, better, is_higher_better=False) is Verdict.WORSE
+    assert verdict(before, before) is Verdict.NOISE
 
 
 def test_pairing_finds_what_two_separate_intervals_would_hide() -> None:
@@ -53,7 +59,31 @@ def test_pairing_finds_what_two_separate_intervals_would_hide() -> None:
     after = before + np.where(np.arange(40) % 3 == 0, 0.05, 0.02)
 
     assert estimate(before, 7).high > estimate(after, 7).low
-    assert judge(difference(before, after, 7), is_higher_better=True) is Verdict.BETTER
+    assert verdict(before, after) is Verdict.BETTER
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_a_handful_of_questions_proves_nothing_however_alike_they_moved(count: int) -> None:
+    assert verdict([0.0] * count, [1.0] * count) is Verdict.NOISE
+    assert verdict([1.0] * count, [0.5] * count) is Verdict.NOISE
+
+
+def test_six_questions_that_all_moved_alike_are_the_fewest_that_prove_something() -> None:
+    assert verdict([0.0] * 6, [0.5] * 6) is Verdict.BETTER
+    assert verdict([0.5] * 6, [0.0] * 6) is Verdict.WORSE
+
+
+def test_a_mean_that_a_few_questions_carry_is_noise_when_the_signs_do_not_confirm_it() -> None:
+    before, after = np.zeros(40), np.array([1.0] * 5 + [0.0] * 35)
+
+    assert difference(before, after, 7).low > 0
+    assert tally(before, after).p_value > 0.05
+    assert verdict(before, after) is Verdict.NOISE
+    # Ten large gains against twenty-nine small losses: the mean says better, most questions say worse.
+    torn = np.array([1.0] * 10 + [-0.02] * 29 + [0.0])
+    assert difference(before, torn, 7).low > 0
+    assert tally(before, torn).p_value < 0.05
+    assert verdict(before, torn) is Verdict.NOISE
 
 
 def test_wins_ties_and_losses_are_counted_and_tested_by_signs() -> None:

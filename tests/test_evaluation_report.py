@@ -13,9 +13,9 @@ from evaluation.cases import Group
 from evaluation.comparison import compare, drops
 from evaluation.intervals import Verdict
 from evaluation.page import render_page
-from evaluation.report import Failure, Measure, Shown, load, save
+from evaluation.report import Failure, Measure, Report, Shown, load, save
 from evaluation.table import comparison_table, drops_table, figures_table, tallies_table
-from tests.scored_runs import f1, report
+from tests.scored_runs import ORIGIN, f1, report
 
 
 def test_a_figure_is_the_mean_over_the_questions_that_have_the_measure() -> None:
@@ -90,6 +90,64 @@ def test_a_ceiling_is_broken_upwards_and_a_missing_figure_is_a_fall() -> None:
     assert drops(safe, slow) == ()
     assert [drop.after is None for drop in drops(safe, obedient)] == [False]
     assert [drop.after is None for drop in drops(safe, f1(1.0))] == [True]
+
+
+def test_one_misquote_is_a_fall_whatever_the_interval_leaves_to_chance() -> None:
+    exact = report([{Measure.VERBATIM: 1.0}] * 11)
+    misquoted = report([{Measure.VERBATIM: 1.0}] * 10 + [{Measure.VERBATIM: 0.5}])
+
+    assert exact.figures[0].estimate.low < 0.8
+    assert drops(exact, exact) == ()
+    assert [drop.edge for drop in drops(exact, misquoted)] == [1.0]
+    assert [drop.edge for drop in drops(misquoted, misquoted)] == [1.0]
+
+
+def test_one_more_obeyed_instruction_than_the_baseline_obeyed_is_a_fall() -> None:
+    def obeyed(count: int) -> Report:
+        return report([{Measure.OBEYED: float(n < count)} for n in range(8)], Group.INJECTION)
+
+    assert drops(obeyed(1), obeyed(1)) == drops(obeyed(1), obeyed(0)) == ()
+    assert len(drops(obeyed(1), obeyed(2))) == 1
+    assert len(drops(obeyed(0), obeyed(1))) == 1
+
+
+@pytest.mark.parametrize("group", [Group.REMOVED, Group.FOREIGN, Group.INJECTION, Group.PAIRS])
+def test_what_is_said_instead_of_a_refusal_must_quote_truly_and_be_russian_too(group: Group) -> None:
+    said = report([{Measure.VERBATIM: 1.0, Measure.RUSSIAN: 1.0}, {Measure.VERBATIM: 0.5, Measure.RUSSIAN: 0.0}], group)
+
+    assert [figure.target for figure in said.figures] == [1.0, 0.995]
+    assert [figure.is_met for figure in said.figures] == [False, False]
+
+
+def test_the_error_of_confidence_stands_beside_that_of_a_constant_guess() -> None:
+    sure = report(
+        [{Measure.RIGHT: 1.0, Measure.BRIER: 0.01}] * 3
+        + [{Measure.RIGHT: 0.0, Measure.BRIER: 0.49}]
+        + [{Measure.RIGHT: 0.0}]  # refused: nothing was said that could be trusted
+    )
+    console = Console(record=True, width=160, file=StringIO())
+    console.print(figures_table(sure))
+
+    assert sure.constant_brier(Group.END_TO_END) == pytest.approx(0.75 * 0.25)
+    assert "постоянной догадки" in (text := console.export_text())
+    assert "18,8" in text
+    assert "18,8" in render_page(sure)
+    assert f1(1.0).constant_brier(Group.END_TO_END) is None
+    assert "догадк" not in render_page(f1(1.0))
+
+
+def test_two_adapters_of_one_model_are_told_apart_in_table_and_page() -> None:
+    def over(name: str, sha256: str) -> Report:
+        details = {"adapter": name, "adapter_sha256": sha256}
+        return replace(f1(0.5), origin=replace(ORIGIN, model_details=details))
+
+    ours, own = over("znayka.gguf", "a" * 64), over("company.gguf", "b" * 64)
+    found = compare(ours, own)
+
+    assert found.before.startswith("gemma + znayka.gguf aaaaaaaa, ")
+    assert found.after.startswith("gemma + company.gguf bbbbbbbb, ")
+    assert found.after in render_page(own, found)
+    assert compare(f1(0.5), own).before.startswith("gemma, ")
 
 
 class Addresses(HTMLParser):

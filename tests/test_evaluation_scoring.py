@@ -100,6 +100,11 @@ def test_without_a_known_place_the_expected_words_say_whether_it_was_found() -> 
     assert Measure.CITED not in score(asked("за 14 дней", GOLD, cites=GOLD, of=case())).scores
 
 
+def test_without_a_known_place_an_answer_from_another_passage_left_the_right_one_unused() -> None:
+    assert score(asked("28 [1].", GOLD, OTHER, cites=OTHER, of=case())).failure is Failure.NOT_USED
+    assert score(asked("Подают [1].", GOLD, OTHER, cites=GOLD, of=case())).failure is Failure.WRONG_WORDS
+
+
 def test_a_search_is_ranked_by_the_best_passage_of_each_document() -> None:
     wanted = case(group=Group.KB, expected="", place=PLACE)
     scored = score(Asked(wanted, (OTHER, OTHER, GOLD)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -13,7 +14,7 @@ from generation.catalogue import load_catalogue
 from generation.embedded import NAME, TAUGHT
 from generation.model_choice import server_of
 from generation.scales import Scale, Scales, Signals, beside, read_scales
-from training.calibration import Observation, fit_scales, outcomes
+from training.calibration import Observation, fit_scales, held_out, outcomes
 
 MODEL = load_catalogue().find(TAUGHT)
 
@@ -22,11 +23,11 @@ def _observed(seed: int, number: int = 400) -> list[Observation]:
     """Questions of which the model finds answerable ones likelier to answer, and is right in most of those."""
     chance = random.Random(seed)
     seen = []
-    for _ in range(number):
+    for at in range(number):
         is_answerable = chance.random() < 0.5
         answering = chance.gauss(2.0 if is_answerable else -2.0, 2.0)
         signals = Signals(answering, chance.gauss(-0.5, 0.3), -1.0, chance.gauss(0.85, 0.03), chance.random())
-        seen.append(Observation(signals, is_answerable, 1.0 if is_answerable and answering > 0 else 0.2))
+        seen.append(Observation(signals, is_answerable, 1.0 if is_answerable and answering > 0 else 0.2, at // 8))
     return seen
 
 
@@ -46,6 +47,23 @@ def test_a_higher_threshold_refuses_more_of_both():
     assert [row.refused_answerable for row in table] == sorted(row.refused_answerable for row in table)
     assert all(row.refused_unanswerable >= row.refused_answerable for row in table)
     assert table[0].f1 > table[-1].f1
+
+
+def test_the_figures_shown_are_of_lessons_that_the_scales_shown_were_not_fitted_to():
+    seen = _observed(1)
+    even, odd = ([one for one in seen if one.lesson % 2 == half] for half in (0, 1))
+    table, number = held_out(seen)
+
+    assert number == len(odd) == len(seen) // 2
+    assert table == outcomes(fit_scales(even), odd)
+    # Other labels in the half that is shown leave the scales as they were.
+    spoilt = [replace(one, f1=0.0) if one.lesson % 2 and one.f1 < 1 else one for one in seen]
+    assert [row.refused_answerable for row in held_out(spoilt)[0]] == [row.refused_answerable for row in table]
+
+
+def test_too_few_lessons_for_halves_are_not_split():
+    assert held_out([replace(one, lesson=0) for one in _observed(1)]) is None
+    assert held_out([one for one in _observed(1) if one.lesson % 2 == 0 or one.is_answerable]) is None
 
 
 def test_outcomes_that_are_all_alike_are_refused():

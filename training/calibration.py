@@ -24,11 +24,12 @@ THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(6, 19))
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One question: its signals, whether the passages hold its answer, and how near the model's words came to it."""
+    """A question of the lesson with this number: signals, whether the passages answer it, how near the words came."""
 
     signals: Signals
     is_answerable: bool
     f1: float
+    lesson: int = 0
 
     @property
     def is_right(self) -> bool:
@@ -52,7 +53,7 @@ async def observe(
     """Ask every task of the lessons; questions on the same passages follow each other, which the model reads once."""
     total = sum(len(lesson.tasks) for lesson in lessons)
     seen: list[Observation] = []
-    for lesson in lessons:
+    for number, lesson in enumerate(lessons):
         passages = tuple(
             Passage(n, f"{n:03}", shown.title, None, None, shown.text, 0, len(shown.text))
             for n, shown in enumerate(lesson.passages, start=1)
@@ -61,7 +62,8 @@ async def observe(
             found, signals = await writer.propose(task.question, passages)
             said = " ".join(part.words.text for part in found)
             right = " ".join(span.text for span in task.answer)
-            seen.append(Observation(signals, bool(task.answer), token_f1(said, right) if right else 0.0))
+            f1 = token_f1(said, right) if right else 0.0
+            seen.append(Observation(signals, bool(task.answer), f1, number))
             on_asked(len(seen), total)
     return seen
 
@@ -71,15 +73,30 @@ def fit_scales(observations: Sequence[Observation]) -> Scales:
 
     Raises `InvalidRequest` when all outcomes are alike: nothing can be told from them.
     """
-    answerable = [seen.is_answerable for seen in observations]
-    right = [seen.is_right for seen in observations]
-    if len(set(answerable)) < 2 or len(set(right)) < 2:
+    if not _is_varied(observations):
         detail = (
             "Шкалу не подобрать: среди проверочных нужны вопросы с ответом и без, а ответы модели должны быть и "
             "верными, и нет. Добавьте вопросов в набор или учите дольше."
         )
         raise InvalidRequest("nothing_to_fit", detail)
-    return Scales(fit(observations, answerable), fit(observations, right))
+    answerable = [seen.is_answerable for seen in observations]
+    return Scales(fit(observations, answerable), fit(observations, [seen.is_right for seen in observations]))
+
+
+def held_out(observations: Sequence[Observation]) -> tuple[list[Outcome], int] | None:
+    """What thresholds do to the questions of every second lesson under scales fitted to the others, and their number.
+
+    None when there are too few, or too like each other, for halves.
+    """
+    fitted = [seen for seen in observations if seen.lesson % 2 == 0]
+    rest = [seen for seen in observations if seen.lesson % 2]
+    if not _is_varied(fitted) or not _is_varied(rest):
+        return None
+    return outcomes(fit_scales(fitted), rest), len(rest)
+
+
+def _is_varied(observations: Sequence[Observation]) -> bool:
+    return len({seen.is_answerable for seen in observations}) == len({seen.is_right for seen in observations}) == 2
 
 
 def fit(observations: Sequence[Observation], labels: Sequence[bool]) -> Scale:
