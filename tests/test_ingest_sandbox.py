@@ -164,8 +164,8 @@ def test_memory_that_earlier_documents_left_taken_is_no_fault_of_the_next(tmp_pa
 
 def test_a_document_too_large_for_a_fresh_child_is_told_so_by_a_used_one(tmp_path, note):
     path = tmp_path / "big.txt"
-    path.write_bytes("слово ".encode() * 12_000_000)
-    with Sandbox(Limits(memory_bytes=400 * MIB)) as sandbox:
+    path.write_bytes("слово ".encode() * 5_000_000)
+    with Sandbox(Limits(memory_bytes=200 * MIB)) as sandbox:
         sandbox.parse(note, "note.txt")
         assert code_of(sandbox, path) == "parse_memory_exceeded"
         assert sandbox.parse(note, "note.txt").pages
@@ -173,7 +173,7 @@ def test_a_document_too_large_for_a_fresh_child_is_told_so_by_a_used_one(tmp_pat
 
 def test_a_refused_document_does_not_stay_in_the_childs_memory(tmp_path, note):
     path = tmp_path / "big.txt"
-    path.write_bytes("слово ".encode() * 6_000_000)
+    path.write_bytes("слово ".encode() * 4_000_000)
     with Sandbox(Limits(output_chars=1000)) as sandbox:
         sandbox.parse(note, "note.txt")
         before = child().memory_info().rss
