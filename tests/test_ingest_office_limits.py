@@ -24,7 +24,7 @@ from tests.hostile_ole import old_cases
 from tests.hostile_pdf import pdf_cases
 
 MIB = 2**20
-LIMITS = Limits(timeout_s=120, cpu_s=60, memory_bytes=700 * MIB, archive_max_bytes=32 * MIB, output_chars=2_000_000)
+LIMITS = Limits(timeout_s=600, cpu_s=60, memory_bytes=700 * MIB, archive_max_bytes=32 * MIB, output_chars=2_000_000)
 ROOT = Path(__file__).parent.parent
 NOWHERE = "http://127.0.0.1:9"
 
