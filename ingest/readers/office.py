@@ -24,7 +24,7 @@ from ingest.limits import Limits
 from ingest.ole import is_locked, is_ole
 from ingest.readers import docx, pptx, spreadsheet
 from ingest.readers.contract import OnProgress, Reader
-from ingest.readers.zip_directory import open_zip
+from ingest.readers.zip_directory import open_zip, read_member
 from ingest.reasons import password_protected, too_large_inside, too_much_memory, too_much_work, too_slow
 from ingest.resource_limits import set_soft
 
@@ -138,7 +138,8 @@ def _check(path: Path, limits: Limits) -> None:
         with open_zip(path) as archive:
             if sum(info.file_size for info in archive.infolist()) > limits.archive_max_bytes:
                 raise too_large_inside(limits)
-            if _MANIFEST in archive.namelist() and b"encryption-data" in archive.read(_MANIFEST):
+            listed = _MANIFEST in archive.namelist()
+            if listed and b"encryption-data" in read_member(archive, _MANIFEST, "документ OpenDocument"):
                 raise password_protected()
 
 
