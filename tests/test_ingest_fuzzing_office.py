@@ -11,7 +11,7 @@ from types import MappingProxyType
 import psutil
 import pytest
 
-from core.errors import ServiceError, UnreadableDocument
+from core.errors import ServiceError
 from ingest import media_type as mt
 from ingest.limits import Limits
 from ingest.readers import office
@@ -78,7 +78,7 @@ def test_a_damaged_document_through_libreoffice_gives_text_or_a_reason_and_leave
             reason = ""
             try:
                 assert sandbox.parse(path, name).pages
-            except UnreadableDocument as exc:
+            except ServiceError as exc:
                 reason = exc.code
             assert reason not in ("parser_died", "unexpected_content")
             programs = [child.name() for child in psutil.Process().children(recursive=True)]
