@@ -46,9 +46,10 @@ crash: ## upload, replace, delete, search and ask while processes are killed; SE
 	@sh scripts/setup.sh "$(PYTHON)" test
 	@$(BIN)/python -m tests.crasher --seconds $(SECONDS) --hours $(HOURS) $(if $(SEED),--seed $(SEED))
 
-fuzz: ## damage files of each format at random and hold the readers to text or a reason; EXAMPLES=5000 of each
+fuzz: ## damage files of each format at random and hold the readers to text or a reason; EXAMPLES=5000 of each, SEED= replays
 	@sh scripts/setup.sh "$(PYTHON)" test
-	@FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -q tests/test_ingest_fuzzing.py tests/test_ingest_fuzzing_pictures.py
+	@seed=$(or $(SEED),$$(date +%s)); echo "SEED=$$seed"; FUZZ_SEED=$$seed FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -q \
+		tests/test_ingest_fuzzing.py tests/test_ingest_fuzzing_pictures.py tests/test_ingest_fuzzing_office.py
 
 evaluate: ## measure search, answers, refusals, citations, language, attacks; DATA=folder of the sets, ARGS="--limit 50"
 	@sh scripts/setup.sh "$(PYTHON)" run

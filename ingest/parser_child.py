@@ -28,6 +28,7 @@ from ingest.frames import Kind
 from ingest.limits import Limits
 from ingest.readers.contract import OnProgress
 from ingest.reasons import too_much_memory
+from ingest.resource_limits import set_soft
 
 _LOG = logging.getLogger(__name__)
 _REQUEST_MAX_BYTES = 2**20
@@ -79,25 +80,26 @@ def _reply(request: dict[str, Any], limits: Limits, replies: int) -> tuple[Kind,
     try:
         return Kind.RESULT, JOBS[request["job"]](request["arguments"], limits, on_progress)
     except ServiceError as exc:
-        error = exc
+        return _refusal(exc)  # not kept in a variable: its traceback would keep the document in memory with it
     except MemoryError:
-        error = too_much_memory(limits)
+        return _refusal(too_much_memory(limits))
+
+
+def _refusal(error: ServiceError) -> tuple[Kind, bytes]:
     value = {"type": type(error).__name__, "code": error.code, "detail": error.detail}
     return Kind.ERROR, json.dumps(value).encode()
 
 
 def _limit_resources(limits: Limits) -> None:
     """Soft limits only: programs that the child starts (LibreOffice, Tesseract) are given their own."""
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, hard))
+    set_soft(resource.RLIMIT_AS, limits.memory_bytes)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _allow_cpu(cpu_s: int) -> None:
     """Move the limit on: it counts from the start of the process, and each job has its own allowance."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(usage.ru_utime + usage.ru_stime) + cpu_s, hard))
+    set_soft(resource.RLIMIT_CPU, math.ceil(usage.ru_utime + usage.ru_stime) + cpu_s)
 
 
 def _claim_stdout() -> int:

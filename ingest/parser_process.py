@@ -17,7 +17,7 @@ import psutil
 
 from core.errors import Misconfigured, NotFound, ServiceError, UnreadableDocument, UnsupportedType
 from ingest import frames, reasons
-from ingest.child_end import LOOK_EVERY_S, End
+from ingest.child_end import LOOK_EVERY_S, AddressSpace
 from ingest.frames import Kind
 from ingest.limits import Limits
 from ingest.parser_child import command
@@ -36,7 +36,6 @@ class ParserProcess:
     def __init__(self, limits: Limits) -> None:
         """Start the child and wait until it is ready; raises `Misconfigured` when it cannot start."""
         self._limits = limits
-        self._peak_bytes = 0  # of address space, that the job in hand was seen to take
         self._folder = tempfile.mkdtemp(prefix="znayka-parser-")
         self._process = subprocess.Popen(
             command(self._folder, limits),
@@ -46,6 +45,8 @@ class ParserProcess:
             env=_environment(self._folder),
             start_new_session=True,
         )
+        self._seen = psutil.Process(self._process.pid)
+        self._space = AddressSpace(self._seen)
         assert self._process.stdin is not None  # noqa: S101 - narrows a type
         assert self._process.stdout is not None  # noqa: S101 - narrows a type
         self._requests = self._process.stdin.fileno()
@@ -67,21 +68,14 @@ class ParserProcess:
     def rss_bytes(self) -> int:
         """Memory that the child holds."""
         try:
-            return int(psutil.Process(self._process.pid).memory_info().rss)
-        except psutil.NoSuchProcess:
-            return 0
-
-    @property
-    def _space_bytes(self) -> int:
-        """Address space that the child has taken, which is what its limit counts: pages not yet written to as well."""
-        try:
-            return int(psutil.Process(self._process.pid).memory_info().vms)
-        except psutil.NoSuchProcess:
+            return int(self._seen.memory_info().rss)
+        except psutil.Error:
             return 0
 
     def ask(self, job: str, arguments: Mapping[str, Any], on_progress: OnProgress) -> bytes:
         """Have the child do a job; raises its error. After any other end than its answer the child is dead."""
         deadline = time.monotonic() + self._limits.timeout_s
+        self._space.begin()
         try:
             frames.send(self._requests, Kind.REQUEST, json.dumps({"job": job, "arguments": arguments}).encode())
             kind, payload = self._answer(deadline, on_progress)
@@ -113,12 +107,12 @@ class ParserProcess:
 
     def _answer(self, deadline: float, on_progress: OnProgress) -> tuple[Kind, bytes]:
         max_bytes = 8 * self._limits.output_chars + 2**26
-        self._peak_bytes = 0
         while True:
             while not frames.is_ready(self._replies, min(LOOK_EVERY_S, deadline - time.monotonic())):
-                self._peak_bytes = max(self._peak_bytes, self._space_bytes)
+                self._space.look()
                 if time.monotonic() > deadline:
                     raise TimeoutError
+            self._space.look()
             kind, payload = frames.receive(self._replies, max_bytes=max_bytes, deadline=deadline)
             if kind is not Kind.PROGRESS:
                 return kind, payload
@@ -130,11 +124,10 @@ class ParserProcess:
             code = self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
             code = -signal.SIGKILL
-        end = End(code, self._peak_bytes)
         self.kill()
-        if end.code == -signal.SIGXCPU:
+        if code == -signal.SIGXCPU:
             return reasons.too_much_work(self._limits)
-        if end.is_refusal(self._limits.memory_bytes):
+        if self._space.is_refusal(code, self._limits.memory_bytes):
             return reasons.too_much_memory(self._limits)
         return reasons.parser_died()
 

@@ -6,6 +6,7 @@ from core.errors import UnreadableDocument
 from ingest.limits import Limits
 
 PARSER_DIED = "parser_died"
+MEMORY_EXCEEDED = "parse_memory_exceeded"
 
 
 def damaged(kind: str) -> UnreadableDocument:
@@ -67,7 +68,7 @@ def too_much_work(limits: Limits) -> UnreadableDocument:
 def too_much_memory(limits: Limits) -> UnreadableDocument:
     """Reading took more memory than `limits.memory_bytes`."""
     return UnreadableDocument(
-        "parse_memory_exceeded",
+        MEMORY_EXCEEDED,
         f"Чтение файла потребовало больше {limits.memory_bytes >> 20} МБ памяти. "
         "Разделите его на части и загрузите их по отдельности.",
     )

@@ -14,7 +14,10 @@ from ingest import parsed_json
 from ingest.limits import Limits
 from ingest.parser_process import ParserProcess
 from ingest.readers.contract import OnProgress
-from ingest.reasons import PARSER_DIED
+from ingest.reasons import MEMORY_EXCEEDED, PARSER_DIED
+
+# A used child may have died before the job, or of what earlier ones had left in its memory.
+_OF_WEAR = frozenset({PARSER_DIED, MEMORY_EXCEEDED})
 
 
 def _ignore(_done: int, _total: int) -> None:
@@ -53,9 +56,9 @@ class Sandbox:
             try:
                 return self._ask(job, arguments, on_progress)
             except UnreadableDocument as exc:
-                # A used child may have died before this job, or of what earlier ones left in its memory.
-                if exc.code != PARSER_DIED or self._jobs_done <= 1:
+                if exc.code not in _OF_WEAR or self._jobs_done <= 1:
                     raise
+            self._discard()  # out of memory in Python, it lives on with what it holds
             return self._ask(job, arguments, on_progress)
 
     def _ask(self, job: str, arguments: Mapping[str, Any], on_progress: OnProgress) -> bytes:

@@ -1,11 +1,18 @@
-"""Files damaged at random, in ways that readers meet."""
+"""Files damaged at random, in ways that readers meet: the same ones in `make test`, others with each `make fuzz`."""
 
 from __future__ import annotations
 
 import io
+import os
 import zipfile
+from collections.abc import Callable
 
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
+
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
+SEED = os.environ.get("FUZZ_SEED")
+"""None where the examples are to be the same each time."""
 
 _ODD = (
     b"PK\x03\x04",
@@ -51,3 +58,15 @@ def damaged_files(draw: st.DrawFn, content: bytes) -> bytes:
     """The file, or one member of an archive, with one to four wounds: cut, torn, repeated, replaced, poisoned."""
     inside = content.startswith(b"PK") and draw(st.booleans())
     return (_with_damaged_member if inside else _damaged)(draw, content)
+
+
+def fuzz(check: Callable[[bytes], None], content: bytes, *, examples: int = EXAMPLES) -> None:
+    """Hold a check against so many damaged copies of a file; raises what it raises, for the smallest found."""
+    run = settings(
+        max_examples=examples,
+        derandomize=SEED is None,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )(given(damaged_files(content))(check))
+    (run if SEED is None else seed(int(SEED))(run))()

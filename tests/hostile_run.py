@@ -1,6 +1,7 @@
 """Hostile files sent through the real service, for tests and for a run over a whole folder.
 
-`python -m tests.hostile_run FOLDER` uploads every file below the folder, one after another, and prints how they ended.
+`python -m tests.hostile_run FOLDER` uploads every file below the folder, one after another, prints how they ended, and
+which of the ends are not true as far as another library can tell.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import psutil
 
 from cli.documents import ENDS
 from tests.hostile_case import READY, Case, case
+from tests.hostile_truth import true_ends
 from tests.service import Service
 
 MIB = 2**20
@@ -26,7 +28,8 @@ ALL_S = 900.0  # a machine that others use too
 ONE_S = 300.0
 SLOWEST = 5
 # Reasons that stand for an end of the process that read the file.
-DEATHS = frozenset({"parser_died", "parse_memory_exceeded", "parse_cpu_exceeded", "parse_timeout", "too_much_text"})
+SPENT = frozenset({"parse_memory_exceeded", "parse_cpu_exceeded", "parse_timeout", "too_much_text"})
+DEATHS = SPENT | {"parser_died"}
 # Small, so that what must be stopped is stopped soon.
 LIMITS = {
     "parse_timeout_s": 60,
@@ -87,6 +90,8 @@ class Run:
     worker: psutil.Process
     took_s: dict[str, float] = field(default_factory=dict)
     children: set[int] = field(default_factory=set)
+    false: list[str] = field(default_factory=list)
+    unjudged: int = 0
 
     def send(self, name: str, path: Path) -> None:
         """Send one and see its end."""
@@ -96,6 +101,14 @@ class Run:
         self.outcomes.wait(begun_s + ONE_S, every_s=0.05)
         self.took_s[name] = time.monotonic() - begun_s
         self.children |= parser_children(self.worker)
+        self._judge(name, path, self.outcomes.ends[name.replace("/", " ")])
+
+    def _judge(self, name: str, path: Path, end: str) -> None:
+        ends = true_ends(path)
+        if ends is None:
+            self.unjudged += 1
+        elif end not in ends | SPENT:
+            self.false.append(f"{name}: {end}, not {' or '.join(sorted(ends))}")
 
     def table(self) -> str:
         """Ends by folder, the slowest files, and what became of the processes that read them."""
@@ -106,6 +119,8 @@ class Run:
         return "\n".join(
             [f"{count:6} {folder}: {end}" for (folder, end), count in sorted(by_folder.items())]
             + [f"{seconds:6.1f} s {name}: {ends[name]}" for name, seconds in slowest]
+            + [f"FALSE {one}" for one in self.false]
+            + [f"{len(self.false)} false ends, {self.unjudged} files of types that are not judged"]
             + [f"{len(ends)} files in {sum(self.took_s.values()):.0f} s"]
             + [f"{deaths} ended by a death of the process that read them; {len(self.children)} such processes\n"]
         )
@@ -127,7 +142,7 @@ def parser_children(worker: psutil.Process) -> set[int]:
 
 
 def main() -> None:
-    """Entry point; exit code 1 when a process died."""
+    """Entry point; exit code 1 when a process died or an end is false."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     root = parser.parse_args().folder
@@ -146,7 +161,7 @@ def main() -> None:
         wait_for_note(service, "Парковочные места распределяет комендант.")
     sys.stdout.write(run.table())
     sys.stdout.write(f"processes {'the same' if is_same else 'DIED'}\n")
-    sys.exit(not is_same)
+    sys.exit(not is_same or bool(run.false))
 
 
 if __name__ == "__main__":

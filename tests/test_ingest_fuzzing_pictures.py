@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import io
-import os
 import tempfile
 import time
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
 from PIL import Image, ImageDraw
 
 from core.errors import ServiceError
 from ingest import media_type as mt
 from ingest import ole, readers
 from ingest.limits import Limits
-from tests.damage import damaged_files
+from tests.damage import fuzz
 
-_EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
 _LIMITS = Limits(output_chars=200_000, max_pages=50)
 _BOUND_S = 20.0
 _PICTURES = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP")
@@ -52,14 +49,10 @@ def _check(name: str, content: bytes, *, reads: bool) -> None:
 
 
 def _fuzz(name: str, seed: bytes, *, reads: bool) -> None:
-    @settings(
-        max_examples=_EXAMPLES, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
-    )
-    @given(damaged_files(seed))
     def check(content: bytes) -> None:
         _check(name, content, reads=reads)
 
-    check()
+    fuzz(check, seed)
 
 
 @pytest.mark.parametrize("kind", _PICTURES)

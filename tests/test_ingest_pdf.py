@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from pypdf import PdfReader, PdfWriter
-from pypdf.errors import PyPdfError
 
 from core.errors import UnreadableDocument
 from core.types import ParsedDocument
@@ -19,6 +18,7 @@ from ingest.ocr import Tesseract
 from ingest.pdfium import PdfiumDocument
 from ingest.pypdf_text import PypdfText
 from ingest.readers import pdf
+from tests.hostile_truth import pypdf_says
 
 LIMITS = Limits()
 needs_ocr = pytest.mark.skipif(Tesseract.find() is None, reason="needs tesseract with rus")
@@ -264,16 +264,3 @@ def test_odd_files_end_in_text_or_in_a_reason(path: Path, monkeypatch: pytest.Mo
     end = outcome(path)
     assert time.monotonic() - started < 30
     assert end == "text" or end in pypdf_says(path)
-
-
-def pypdf_says(path: Path) -> tuple[str, ...]:
-    """Reasons that another reader bears out, where a file gives us no text."""
-    try:
-        reader = PdfReader(path)
-        if reader.is_encrypted and not reader.decrypt(""):
-            return ("encrypted",)
-        if not reader.pages:
-            return ("no_pages", "damaged")
-        return () if any(page.extract_text().strip() for page in reader.pages) else ("no_text",)
-    except PyPdfError:
-        return ("damaged", "no_text")  # a page without a table of references is blank to us, broken to it

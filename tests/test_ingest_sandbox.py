@@ -7,6 +7,7 @@ import zipfile
 from contextlib import suppress
 from pathlib import Path
 
+import openpyxl
 import psutil
 import pytest
 
@@ -15,6 +16,7 @@ from ingest.limits import Limits
 from ingest.sandbox import Sandbox
 
 PATIENCE_S = 20.0
+MIB = 2**20
 
 
 @pytest.fixture
@@ -140,6 +142,53 @@ def test_memory_is_limited(tmp_path, note):
     with Sandbox(Limits(memory_bytes=400 * 2**20)) as sandbox:
         assert code_of(sandbox, path) == "parse_memory_exceeded"
         assert sandbox.parse(note, "note.txt").pages
+
+
+def test_memory_that_earlier_documents_left_taken_is_no_fault_of_the_next(tmp_path, note):
+    """Libraries for workbooks take addresses that the child keeps; what it holds of them in memory is little."""
+    text, book = tmp_path / "big.txt", tmp_path / "book.xlsx"
+    text.write_bytes("слово ".encode() * 2_300_000)
+    openpyxl.Workbook().save(book)
+    with Sandbox(Limits()) as sandbox:
+        sandbox.parse(note, "note.txt")
+        fresh_bytes = child().memory_info().vms
+        assert code_of(sandbox, book) == "no_text"
+        worn_bytes = child().memory_info().vms
+    assert worn_bytes - fresh_bytes > 100 * MIB, "or the test shows nothing"
+    with Sandbox(Limits(memory_bytes=worn_bytes + 40 * MIB)) as sandbox:
+        assert code_of(sandbox, book) == "no_text"
+        worn = child().pid
+        assert sandbox.parse(text, "big.txt").pages
+        assert child().pid != worn
+
+
+def test_a_document_too_large_for_a_fresh_child_is_told_so_by_a_used_one(tmp_path, note):
+    path = tmp_path / "big.txt"
+    path.write_bytes("слово ".encode() * 5_000_000)
+    with Sandbox(Limits(memory_bytes=200 * MIB)) as sandbox:
+        sandbox.parse(note, "note.txt")
+        assert code_of(sandbox, path) == "parse_memory_exceeded"
+        assert sandbox.parse(note, "note.txt").pages
+
+
+def test_a_refused_document_does_not_stay_in_the_childs_memory(tmp_path, note):
+    path = tmp_path / "big.txt"
+    path.write_bytes("слово ".encode() * 4_000_000)
+    with Sandbox(Limits(output_chars=1000)) as sandbox:
+        sandbox.parse(note, "note.txt")
+        before = child().memory_info().rss
+        assert code_of(sandbox, path) == "too_much_text"
+        assert child().memory_info().rss < before + 30 * MIB
+
+
+def test_a_crash_is_not_called_a_want_of_memory_because_the_child_takes_half_of_it_when_idle(tmp_path):
+    def crash(_done: int, _total: int) -> None:
+        with suppress(psutil.NoSuchProcess):
+            child().send_signal(signal.SIGSEGV)
+
+    with Sandbox(Limits(memory_bytes=200 * MIB)) as sandbox, pytest.raises(UnreadableDocument) as raised:
+        sandbox.parse(many_sheets(tmp_path / "a.zip"), "a.zip", crash)
+    assert raised.value.code == "parser_died"
 
 
 def test_too_much_text_is_a_reason(tmp_path, note):

@@ -5,13 +5,15 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.hostile_case import PARTIAL, READY, SENTENCE, Case
+from tests.hostile_case import PARTIAL, READY, SENTENCE, Case, case
 from tests.hostile_files import hostile_cases
 from tests.hostile_run import ALL_S, GROWTH_MAX_BYTES, LIMITS, Outcomes, wait_for_note
+from tests.hostile_truth import true_ends
 from tests.lure import Lure
 from tests.service import Service
 
@@ -21,15 +23,15 @@ pytestmark = pytest.mark.real_model
 @pytest.fixture(scope="module")
 def tried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[Case], Outcomes, dict[str, object]]]:
     with Lure() as lure:
-        cases = [case for case in hostile_cases(lure.url) if not case.needs or shutil.which(case.needs)]
+        cases = [one for one in hostile_cases(lure.url) if not one.needs or shutil.which(one.needs)]
         with Service(tmp_path_factory.mktemp("hostile") / "data", ("api", "worker"), **LIMITS) as service:
             # After a long text the models are in memory, with room for as many passages as are embedded together.
             wait_for_note(service, " ".join(f"Пункт {n}: перерыв длится {n} минут." for n in range(6000)))
             worker, api = (psutil.Process(service.pid(name)) for name in ("worker", "api"))
             before = {"pids": (worker.pid, api.pid), "bytes": worker.memory_info().rss}
             outcomes = Outcomes(service)
-            for case in cases:
-                outcomes.send(case)
+            for one in cases:
+                outcomes.send(one)
             outcomes.wait(time.monotonic() + ALL_S)
             after = {
                 "before": before,
@@ -46,12 +48,12 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[Case]
 def test_each_file_ends_for_a_reason_that_is_true_of_it(tried) -> None:
     cases, outcomes, _after = tried
     assert len(cases) >= 250
-    false = {case.name: (outcomes.ends[case.name], sorted(case.ends)) for case in cases if not is_true(case, outcomes)}
+    false = {one.name: (outcomes.ends[one.name], sorted(one.ends)) for one in cases if not is_true(one, outcomes)}
     assert false == {}
 
 
-def is_true(case: Case, outcomes: Outcomes) -> bool:
-    return outcomes.ends[case.name] in case.ends
+def is_true(one: Case, outcomes: Outcomes) -> bool:
+    return outcomes.ends[one.name] in one.ends
 
 
 def test_the_worker_and_the_api_live_on_and_hold_no_more_memory(tried) -> None:
@@ -65,6 +67,21 @@ def test_no_file_made_anybody_ask_another_address_or_read_another_file(tried) ->
     _cases, outcomes, after = tried
     assert after["heard"] == []
     assert not any("root:" in text for query in ("root x bin bash", "file entity") for text in outcomes.found(query))
+
+
+def test_odd_files_that_others_collected_end_as_other_libraries_bear_out(tried, data: Path) -> None:
+    """Each third of them: `python -m tests.hostile_run` takes all."""
+    _cases, _outcomes, after = tried
+    files = sorted(path for path in (data / "hostile").rglob("*") if path.is_file())[::3]
+    assert len(files) > 50
+    outcomes = Outcomes(after["service"])
+    for path in files:
+        outcomes.send(case(f"{path.parent.name} {path.name}", path.read_bytes))
+    outcomes.wait(time.monotonic() + ALL_S)
+    outcomes.close()
+    ends = {path: outcomes.ends[f"{path.parent.name} {path.name}"] for path in files}
+    false = {path.name: (end, true_ends(path)) for path, end in ends.items() if end not in (true_ends(path) or ())}
+    assert false == {}
 
 
 def test_an_ordinary_document_is_read_and_found_after_all_of_them(tried) -> None:

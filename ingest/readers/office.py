@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import shutil
 import subprocess
@@ -9,7 +10,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -23,8 +24,9 @@ from ingest.limits import Limits
 from ingest.ole import is_locked, is_ole
 from ingest.readers import docx, pptx, spreadsheet
 from ingest.readers.contract import OnProgress, Reader
-from ingest.readers.zip_directory import open_zip
+from ingest.readers.zip_directory import open_zip, read_member
 from ingest.reasons import password_protected, too_large_inside, too_much_memory, too_much_work, too_slow
+from ingest.resource_limits import set_soft
 
 _NAMES = ("soffice", "libreoffice")
 _SILENT = subprocess.DEVNULL
@@ -93,14 +95,17 @@ def _converted(program: str, path: Path, route: _Route, folder: Path, limits: Li
     source.symlink_to(path.absolute())
     command = [program, f"-env:UserInstallation={(folder / 'profile').as_uri()}", "--headless", "--norestore"]
     command += ["--convert-to", route.target, "--outdir", str(folder / "out"), str(source)]
-    with _limited(limits):
-        process = subprocess.Popen(command, cwd=folder, stdin=_SILENT, stdout=_SILENT, stderr=_SILENT)
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    with _limited(limits) as file_max_bytes:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdin=_SILENT, stdout=_SILENT, stderr=_SILENT)
     try:
         end = wait_for_end(process, limits.timeout_s * _TIMEOUT_SHARE)
     except subprocess.TimeoutExpired as exc:
         raise too_slow(limits) from exc
     finally:
         _kill_tree(process)
+    if any(path.lstat().st_size >= file_max_bytes for path in folder.rglob("*")):
+        raise too_large_inside(replace(limits, archive_max_bytes=file_max_bytes))
     converted = folder / "out" / f"source.{route.target}"
     if not converted.is_file():
         raise _not_converted(end, route, limits)
@@ -108,10 +113,10 @@ def _converted(program: str, path: Path, route: _Route, folder: Path, limits: Li
 
 
 def _not_converted(end: End, route: _Route, limits: Limits) -> UnreadableDocument:
-    if end.is_full(limits.memory_bytes):
-        return too_much_memory(limits)
     if end.cpu_s >= limits.cpu_s:
         return too_much_work(limits)
+    if end.is_full(limits.memory_bytes):
+        return too_much_memory(limits)
     return UnreadableDocument(
         "not_converted",
         f"LibreOffice не смог открыть этот файл {route.suffix.upper()}: он повреждён, или на сервере не хватает "
@@ -133,15 +138,16 @@ def _check(path: Path, limits: Limits) -> None:
         with open_zip(path) as archive:
             if sum(info.file_size for info in archive.infolist()) > limits.archive_max_bytes:
                 raise too_large_inside(limits)
-            if _MANIFEST in archive.namelist() and b"encryption-data" in archive.read(_MANIFEST):
+            listed = _MANIFEST in archive.namelist()
+            if listed and b"encryption-data" in read_member(archive, _MANIFEST, "документ OpenDocument"):
                 raise password_protected()
 
 
 @contextmanager
-def _limited(limits: Limits) -> Iterator[None]:
+def _limited(limits: Limits) -> Iterator[int]:
     """Start a program within limits of its own: on what it holds and writes, as ours is, but not on addresses.
 
-    LibreOffice reserves many of those and uses few.
+    LibreOffice reserves many of those and uses few. Gives the bytes that a file which it writes may have.
     """
     wanted = {
         resource.RLIMIT_AS: resource.RLIM_INFINITY,
@@ -149,10 +155,9 @@ def _limited(limits: Limits) -> Iterator[None]:
         resource.RLIMIT_FSIZE: limits.archive_max_bytes,
     }
     before = {kind: resource.getrlimit(kind) for kind in wanted}
-    for kind, value in wanted.items():
-        resource.setrlimit(kind, (before[kind][1] if value == resource.RLIM_INFINITY else value, before[kind][1]))
     try:
-        yield
+        held = {kind: set_soft(kind, value) for kind, value in wanted.items()}
+        yield held[resource.RLIMIT_FSIZE]
     finally:
         for kind, pair in before.items():
             resource.setrlimit(kind, pair)

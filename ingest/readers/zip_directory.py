@@ -1,8 +1,10 @@
-"""What a ZIP says of itself, before anything of it is unpacked."""
+"""What a ZIP says of itself, before all of it is unpacked."""
 
 from __future__ import annotations
 
+import lzma
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +32,14 @@ def open_zip(path: Path) -> zipfile.ZipFile:
         return zipfile.ZipFile(path)
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as exc:
         raise damaged("архив ZIP") from exc
+
+
+def read_member(archive: zipfile.ZipFile, name: str, kind: str) -> bytes:
+    """Unpack a small member; raises `UnreadableDocument` `damaged`, which says that the file is a `kind`."""
+    try:
+        return archive.read(name)
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, ValueError) as exc:
+        raise damaged(kind) from exc
 
 
 def entries(archive: zipfile.ZipFile) -> list[Entry]:
