@@ -27,6 +27,7 @@ from api.turns import QueueLimits, TurnQueue
 from api.uploads import UploadDesk
 from core import faults
 from core.errors import Misconfigured, ServiceError
+from core.logs import log_to_stderr
 from core.settings import Settings, load_settings
 from evaluation.origin import origin_of
 from generation.chain import Answerer
@@ -50,6 +51,7 @@ from retrieval.store import keys, vectors
 from retrieval.store.database import Database
 from retrieval.vector_index import VectorIndex
 
+log = logging.getLogger("api")  # also when run as __main__
 SEARCH_THREADS = 2
 ANSWER_THREADS = 1  # checks of answers, which must not keep a search waiting
 GRACE_S = 5
@@ -57,14 +59,14 @@ GRACE_S = 5
 
 def main() -> int:
     """Serve until told to stop; 2 when the settings or the data folder are wrong, with one sentence about it."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    log_to_stderr()
     try:
         settings = load_settings()
         faults.arm(settings.faults)
         logging.getLogger().setLevel(settings.log_level.upper())
         parts = build(settings)
     except ServiceError as exc:
-        sys.stderr.write(f"{exc.detail}\n")
+        log.critical("%s", exc.detail)
         return 2
     uvicorn.run(
         create_app(parts),

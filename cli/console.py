@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from core.errors import ServiceError
+from core.logs import visible
 
 
 def say(text: str = "", *, end: str = "\n") -> None:
@@ -36,12 +36,6 @@ def one_sentence() -> Iterator[None]:
         # The reader left (`znayka documents | head`): not an error, but the interpreter would still try to flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-
-
-def visible(text: str) -> str:
-    """Controls, direction marks, line separators and lone surrogates as escapes: a name must not steer a terminal."""
-    hidden = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-    return "".join(ascii(sign)[1:-1] if unicodedata.category(sign) in hidden else sign for sign in text)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

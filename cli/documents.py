@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from cli.console import say, size, table, visible
+from cli.console import say, size, table
 from core.errors import InvalidRequest, TryLater
+from core.logs import visible
 from core.types import Document, Status
 from ui.client import Client
 from ui.wire import ClientError

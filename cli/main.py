@@ -10,6 +10,7 @@ import typer
 
 from cli import access, audit, collections, keys, models, training
 from cli.console import one_sentence
+from core.logs import log_to_stderr
 
 if TYPE_CHECKING:
     from core.settings import Settings
@@ -182,6 +183,7 @@ def evaluate(
 
 def main() -> None:
     """Run the command named on the command line; an error of ours is one sentence and exit code 1."""
+    log_to_stderr("warning", is_json=False)
     with one_sentence():
         app()
 

@@ -1,4 +1,4 @@
-"""One child process: its own process group, its output in a log that is rotated by size."""
+"""One child process: its own process group, its output as JSON lines in a log that is rotated by size."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import IO
 
+from core import logs
+
 LOG_MAX_BYTES = 10 * 2**20
 LOG_BACKUPS = 3
-TAIL_BYTES = 8192
+TAIL_BYTES = 2**16
 
 
 class Process:
@@ -71,11 +73,13 @@ class Process:
 
 
 def tail(log: Path, lines: int) -> list[str]:
-    """The last lines of a log, of its last 8 KiB at most; none when there is no log."""
+    """The last lines of a log as people read them, of its last 64 KiB at most; none when there is no log."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - TAIL_BYTES))
-            return file.read().decode("utf-8", errors="replace").splitlines()[-lines:]
+            kept = file.read().decode("utf-8", errors="replace").split("\n")
+            told = "\n".join(logs.readable(line) for line in kept if line.strip())
+            return told.split("\n")[-lines:] if told else []
     except OSError:
         return []
 
@@ -84,6 +88,6 @@ def _keep_log(output: IO[bytes], path: Path) -> None:
     handler = RotatingFileHandler(path, maxBytes=LOG_MAX_BYTES, backupCount=LOG_BACKUPS, encoding="utf-8")
     with output:
         for line in output:
-            text = line.decode("utf-8", errors="replace").rstrip("\n")
-            handler.emit(logging.makeLogRecord({"msg": text}))
+            if text := line.decode("utf-8", errors="replace").rstrip():
+                handler.emit(logging.makeLogRecord({"msg": logs.adopted(text)}))
     handler.close()

@@ -5,11 +5,13 @@ Only the entry points arm, from the settings, which refuse it outside test mode;
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import re
 import signal
 import threading
+import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -31,7 +33,9 @@ class Point(StrEnum):
 
 
 _ERRORS = {"full": errno.ENOSPC, "readonly": errno.EROFS}
-_FORM = re.compile(r"(?P<what>[a-z]+|K[1-9])(@(?P<first>[1-9]\d*)(-(?P<last>[1-9]\d*))?)?")
+_FORM = re.compile(
+    r"((?P<stuck>hang|freeze)-(?=K))?(?P<what>[a-z]+|K[1-9])(@(?P<first>[1-9]\d*)(-(?P<last>[1-9]\d*))?)?"
+)
 
 
 @dataclass(slots=True)
@@ -42,6 +46,7 @@ class _Fault:
     error: int
     first: int
     last: float
+    stuck: str = ""
     _arrivals: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -50,6 +55,14 @@ class _Fault:
             self._arrivals += 1
             return self.first <= self._arrivals <= self.last
 
+    def end(self) -> None:
+        """Die, or never go on: `freeze` keeps the interpreter's lock, so that no thread goes on."""
+        if not self.stuck:
+            os.kill(os.getpid(), signal.SIGKILL)
+        sleep = ctypes.PyDLL(None).sleep if self.stuck == "freeze" else time.sleep
+        while True:
+            sleep(3600)
+
 
 _armed: _Fault | None = None
 
@@ -57,6 +70,7 @@ _armed: _Fault | None = None
 def arm(spec: str) -> None:
     """Arm this process: `K5` dies at the first arrival there, `K7@2` at the second; empty disarms.
 
+    `hang-K7` stops the thread that arrives there for ever, `freeze-K7` the whole process, alive.
     `full@3` and `readonly@3` fail every write from the third on, `full@3-9` those up to the ninth.
     Raises `Misconfigured` for anything else.
     """
@@ -70,9 +84,9 @@ def is_armed() -> bool:
 
 
 def reach(point: Point) -> None:
-    """Die here by SIGKILL if so armed."""
+    """Die here by SIGKILL, or get stuck, if so armed."""
     if _armed is not None and _armed.point is point and _armed.strikes():
-        os.kill(os.getpid(), signal.SIGKILL)
+        _armed.end()
 
 
 def write() -> None:
@@ -88,8 +102,10 @@ def _parsed(spec: str) -> _Fault:
     if not found or not (is_point or what in _ERRORS):
         known = ", ".join([*Point, *_ERRORS])
         raise Misconfigured(
-            "bad_fault", f"ZNAYKA_FAULTS={spec}: нужно одно из {known}, затем @номер или @первый-последний."
+            "bad_fault",
+            f"ZNAYKA_FAULTS={spec}: нужно одно из {known}, перед K можно hang- или freeze-, затем @номер или "
+            "@первый-последний.",
         )
     first = int(found["first"] or 1)
     last = int(found["last"]) if found["last"] else (first if is_point else float("inf"))
-    return _Fault(Point(what) if is_point else None, _ERRORS.get(what, 0), first, last)
+    return _Fault(Point(what) if is_point else None, _ERRORS.get(what, 0), first, last, found["stuck"] or "")

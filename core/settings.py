@@ -72,6 +72,7 @@ class Settings(BaseSettings):
     archive_max_bytes: int = Field(500 * 2**20, gt=0, description="sum of unpacked sizes of one archive")
     archive_max_files: int = Field(2000, gt=0, description="files of one archive, inner archives included")
     ocr_page_timeout_s: float = Field(120.0, gt=0, description="wall time for one page in Tesseract")
+    worker_stall_s: float = Field(1800.0, ge=5, description="silence after which a stuck worker is ended and replaced")
     attempts_max: int = Field(3, gt=0, description="worker deaths after which a document is given up")
 
     passage_max_chars: int = Field(1200, ge=200, description="longest passage; holds for documents read from now on")

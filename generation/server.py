@@ -19,6 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from core.errors import InvalidRequest, Misconfigured, NotFound, ServiceError, TooLarge, TryLater
+from core.logs import log_to_stderr
 from core.settings import load_settings
 from generation.generation import Generation
 from generation.metrics import Metrics
@@ -38,7 +39,6 @@ from generation.slot import Job, Slot
 from generation.tokens import Content, Piece, encode
 
 log = logging.getLogger(__name__)
-
 SHUTDOWN_S = 3
 STATUS_OF: Mapping[type[ServiceError], tuple[int, str]] = {
     InvalidRequest: (400, "invalid_request_error"),
@@ -46,7 +46,6 @@ STATUS_OF: Mapping[type[ServiceError], tuple[int, str]] = {
     NotFound: (404, "invalid_request_error"),
     ServiceError: (503, "server_error"),
 }
-
 
 router = APIRouter()
 
@@ -280,16 +279,18 @@ def create_app(load_model: Callable[[], Served], *, queue_max: int) -> FastAPI:
 
 def main() -> None:
     """Serve the chosen model until stopped."""
+    log_to_stderr()
     try:
         settings = load_settings()
     except Misconfigured as exc:
-        raise SystemExit(exc.detail) from exc
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
+        log.critical("%s", exc.detail)
+        raise SystemExit(1) from exc
+    logging.getLogger().setLevel(settings.log_level.upper())
     uvicorn.run(
         create_app(lambda: load_chosen(settings), queue_max=settings.queue_max),
         host=settings.llm_host,
         port=settings.llm_port,
-        log_level=settings.log_level,
+        log_config=None,
         access_log=False,
         timeout_graceful_shutdown=SHUTDOWN_S,
     )

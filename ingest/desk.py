@@ -49,11 +49,15 @@ class Report:
 
 @dataclass(slots=True)
 class Desk:
-    """What one owner has in hand. Threads may share it; `clock` gives seconds since the epoch."""
+    """What one owner has in hand. Threads may share it; `clock` gives seconds since the epoch.
+
+    `on_wait` is called while the database keeps us waiting, however long.
+    """
 
     database: Database
     owner: str
     clock: Callable[[], float] = field(default=time.time, kw_only=True)
+    on_wait: Callable[[], None] = field(default=lambda: None, kw_only=True)
     _closed: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _reported: dict[str, float] = field(default_factory=dict)
@@ -135,6 +139,7 @@ class Desk:
                     return action(conn)
             except UNAVAILABLE as exc:
                 _LOG.warning("waiting for the database: %s", exc.code)
+                self.on_wait()
                 time.sleep(_INSIST_EVERY_S)
 
 

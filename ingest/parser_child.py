@@ -23,6 +23,7 @@ from types import MappingProxyType
 from typing import Any, NoReturn, cast
 
 from core.errors import ServiceError
+from core.logs import log_to_stderr
 from ingest import frames, parsed_json, readers
 from ingest.frames import Kind
 from ingest.limits import Limits
@@ -52,7 +53,7 @@ JOBS: MappingProxyType[str, Job] = MappingProxyType({"parse": parse, "render_pag
 
 def main() -> None:
     """Serve requests from standard input until it closes."""
-    logging.basicConfig(level=logging.WARNING)
+    log_to_stderr("warning")
     folder, limits = Path(sys.argv[1]), Limits(**json.loads(sys.argv[2]))
     _limit_resources(limits)
     requests, replies = 0, _claim_stdout()

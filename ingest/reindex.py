@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from ingest.chunking import embedded_text
 from retrieval.store import keyword, passages, vectors
@@ -13,11 +14,12 @@ _LOG = logging.getLogger(__name__)
 _PART_PASSAGES = 256  # about a third of a second, for which another writer waits
 
 
-def reindex(database: Database) -> bool:
+def reindex(database: Database, on_part: Callable[[], None] = lambda: None) -> bool:
     """Bring the stored terms to this release's form; say whether that was due.
 
     Before the worker takes documents, so that no new ones come in between. A killed worker begins again:
     what was done gives the same terms. Until the end, older passages are found by meaning more than by words.
+    `on_part` is called before each part.
     """
     with database.read() as conn:
         if vectors.state(conn).terms == TERMS_VERSION:
@@ -25,6 +27,7 @@ def reindex(database: Database) -> bool:
     after_id = 0
     _LOG.warning("deriving the keyword index anew (about a minute for 50,000 passages)")
     while True:
+        on_part()
         with database.read() as conn:
             stored = passages.stored_texts(conn, after_id=after_id, limit=_PART_PASSAGES)
         with database.write() as conn:

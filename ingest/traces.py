@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.logs import escaped
+
 EXCERPTS_MAX = 256
 _LARGE_BYTES = 64 * 2**20  # of a larger file the excerpts are looked for by fours
 _PLAIN = re.compile(r"[\w .,;:()/+@-]{20,40}")  # nothing that JSON or HTML would write otherwise
@@ -67,6 +69,12 @@ def _search_file(path: Path, forms: Sequence[bytes]) -> Iterator[Trace]:
 
 
 def _forms(text: str) -> Iterator[bytes]:
+    yield from _written(text)
+    yield escaped(text).encode()  # as a log has it
+    yield escaped(repr(text)[1:-1]).encode()  # and as one has it within an exception
+
+
+def _written(text: str) -> Iterator[bytes]:
     for code in _CODES:
         try:
             yield text.encode(code)

@@ -75,7 +75,9 @@ print("not here")
     assert (done.returncode, done.stdout) == (-signal.SIGKILL, "alive\n"), done.stderr
 
 
-@pytest.mark.parametrize("spec", ["K0", "K10", "k5", "K5@0", "K5@x", "empty", "full@5-", "K5;K6", " K5"])
+@pytest.mark.parametrize(
+    "spec", ["K0", "K10", "k5", "K5@0", "K5@x", "empty", "full@5-", "K5;K6", " K5", "hang-full", "freeze-K0", "hang"]
+)
 def test_a_misspelt_fault_is_refused(spec: str) -> None:
     with pytest.raises(Misconfigured, match="ZNAYKA_FAULTS"):
         faults.arm(spec)

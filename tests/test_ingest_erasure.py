@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import signal
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 from sqlalchemy import select, text
 
 from core.errors import NotFound, TryLater
+from core.logs import JsonLines
 from core.types import PersonalKind
 from ingest import reembed, traces
 from ingest.erasure import Erasure, Report
@@ -114,7 +116,8 @@ def spread(folder: Path, ids: tuple[int, ...]) -> None:
     (folder / "evaluation").mkdir()
     (folder / "evaluation" / "report.html").write_text(f"<p>{PHRASE}</p>", encoding="utf-8")
     (folder / "logs").mkdir()
-    (folder / "logs" / "api.log").write_text(f"ok\n{PHRASE}\nmore\n", encoding="utf-8")
+    line = JsonLines().format(logging.makeLogRecord({"msg": f"quoted:\n«{PHRASE}»"}))
+    (folder / "logs" / "api.log").write_text(f"ok\n{line}\nmore\n", encoding="utf-8")
     orphan = hashlib.sha256(b"older").hexdigest()
     (folder / "files" / orphan[:2]).mkdir(exist_ok=True)
     (folder / "files" / orphan[:2] / orphan).write_text(PHRASE, encoding="utf-16")

