@@ -155,8 +155,9 @@ def test_a_worker_killed_on_the_way_brings_the_document_to_its_end_once(
     steady.service.restart("worker")
     ended = steady.service.wait_for_end(document_id)
     assert time.monotonic() - began < fair(ENDS_IN_S), "what the dead held is taken again at once"
-    # K8 and K9 lie after the document's end, where the index is written.
-    assert (ended.status, steady.attempts(document_id)) == ("ready", 1 if point in ("K8", "K9") else 2)
+    assert ended.status == "ready"
+    # K8 and K9 lie where the index is written, after the document's end or beside it.
+    assert steady.attempts(document_id) in ((1, 2) if point in ("K8", "K9") else (2,))
     assert any(word in text for _, text in steady.search(f"{word} статья 7"))
     remove(steady, document_id, word)
     steady.check()
