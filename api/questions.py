@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
@@ -10,11 +11,14 @@ from fastapi import Request
 from api.departure import unless_gone
 from api.dependencies import Parts
 from api.turns import Place, Turn
-from core.errors import InvalidRequest
+from core.errors import InvalidRequest, TryLater
 from core.settings import Settings
 from generation.chain import AnswerRequest
-from generation.events import AnswerEvent, Done
+from generation.events import AnswerEvent, Done, Sources
+from retrieval.store import documents
 
+LOOKS_MAX = 5
+RETRY_AFTER_S = 60
 QuestionEvent = Place | AnswerEvent
 
 
@@ -34,14 +38,17 @@ def checked(question: str, settings: Settings) -> str:
 async def answer_events(found: Parts, asked: AnswerRequest, turn: Turn) -> AsyncGenerator[QuestionEvent]:
     """Search at once, wait for the turn, then answer; closing this gives the turn back and stops the model.
 
-    The search does not wait for the model: what was found is told while the question is still queued.
+    The search does not wait for the model: what was found is told while the question is still queued. When a document
+    of it went meanwhile, what there is now is searched for and told instead.
     """
     async with turn:
-        sources = await found.answerer.search(asked)
-        found.metrics.search_s.observe(sources.search_ms / 1000)
+        sources = await _sources(found, asked)
         yield sources
         async for place in turn:
             yield place
+        if turn.was_queued and not await _is_there(found, asked, sources):
+            sources = await _sources(found, asked)
+            yield sources
         async with aclosing(found.answerer.generate(asked, sources)) as events:
             async for event in events:
                 if isinstance(event, Done):
@@ -53,6 +60,31 @@ async def whole_answer(found: Parts, asked: AnswerRequest, turn: Turn, request: 
     """Return the finished answer; a caller who leaves meanwhile stops the model."""
     async with aclosing(answer_events(found, asked, turn)) as events:
         return await unless_gone(request, _last(events))
+
+
+async def _sources(found: Parts, asked: AnswerRequest) -> Sources:
+    """Search until what was found stands: a comparison looks several times, and is not to mix two editions.
+
+    Raises `TryLater` when documents are replaced faster than that.
+    """
+    for _ in range(LOOKS_MAX):
+        sources = await found.answerer.search(asked)
+        found.metrics.search_s.observe(sources.search_ms / 1000)
+        if await _is_there(found, asked, sources):
+            return sources
+    detail = "Документы, в которых нашёлся ответ, сейчас заменяют. Повторите вопрос через минуту."
+    raise TryLater("documents_changing", detail, retry_after_s=RETRY_AFTER_S)
+
+
+async def _is_there(found: Parts, asked: AnswerRequest, sources: Sources) -> bool:
+    """Say whether nothing of what was found has been deleted, replaced or closed to the caller since."""
+    ids = frozenset(passage.document_id for passage in sources.passages)
+
+    def look() -> bool:
+        with found.database.read() as conn:
+            return documents.are_all_there(conn, ids, asked.principal)
+
+    return await asyncio.get_running_loop().run_in_executor(found.search_pool, look)
 
 
 async def _last(events: AsyncIterator[QuestionEvent]) -> Done:

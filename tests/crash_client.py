@@ -46,11 +46,12 @@ class CrashClient:
         found = self._patiently("GET", "/v1/documents", params={"name": name, "limit": 500})
         return [one for one in found.json()["items"] if one["name"] == name]
 
-    def search(self, name: str) -> str:
-        """Everything that a search for a document's own word returns of it."""
-        wanted = {"query": subject(name), "top_k": 50, "exact": True}
-        passages = self._patiently("POST", "/v1/search", json=wanted).json()["passages"]
-        return "\n".join(one["text"] for one in passages if one["document"] == name)
+    def search(self, query: str) -> dict[str, list[int]]:
+        """Check everything that a search returns, of whatever document; return the editions found, by name."""
+        wanted = {"query": query, "top_k": 50, "exact": True}
+        began, answer = self._timely("POST", "/v1/search", json=wanted)
+        passages = answer.json()["passages"]  # without the query, which stands beside them
+        return self._ledger.hear(json.dumps(passages, ensure_ascii=False), began=began)
 
     def found(self, query: str, *, collection: str) -> list[str]:
         """The texts that a search in one collection finds, best first."""
@@ -58,25 +59,39 @@ class CrashClient:
         return [one["text"] for one in self._patiently("POST", "/v1/search", json=wanted).json()["passages"]]
 
     def _replace(self, step: Step) -> str:
-        self._ledger.attempt(step.name, step.edition)
-        body = text(step.name, step.edition).encode()
-        files, form = {"file": (step.name, body)}, {"replace": "true"}
+        return self._send(step, replaces=True)
+
+    def _upload(self, step: Step) -> str:
+        return self._send(step, replaces=False)
+
+    def _send(self, step: Step, *, replaces: bool) -> str:
+        """Upload an edition once; when the answer is lost, the list tells what came of it."""
+        self._ledger.attempt(step.name, step.edition, replaces=replaces)
+        body, form = _upload_of(step, replaces=replaces)
         try:
-            answer = self._http.post("/v1/documents", files=files, data=form)
+            answer = self._http.post("/v1/documents", files=body, data=form)
         except httpx.HTTPError:
-            sha256 = hashlib.sha256(body).hexdigest()
+            sha256 = hashlib.sha256(text(step.name, step.edition).encode()).hexdigest()
             found = [one for one in self.listed(step.name) if one["sha256"] == sha256]
             for one in found:
                 self._ledger.take(step.name, step.edition, one["id"])
+            if not found:
+                self._ledger.refuse(step.name, step.edition)
             return f"answer lost, {'there' if found else 'absent'}"
         if answer.status_code == 202:
             self._ledger.take(step.name, step.edition, answer.json()[0]["id"])
             return "202"
+        self._ledger.refuse(step.name, step.edition)
         return _refused(answer)
 
     def _again(self, step: Step) -> str:
-        self._ledger.revive(step.name, step.edition)
-        return self._replace(step)
+        """Upload the newest edition once more, until it is answered: the list does not tell whether that was done."""
+        self._ledger.attempt(step.name, step.edition, replaces=False)
+        body, form = _upload_of(step, replaces=True)
+        taken = self._patiently("POST", "/v1/documents", allowed=(202,), files=body, data=form).json()[0]
+        self._ledger.take(step.name, step.edition, taken["id"])
+        self._ledger.insist(step.name, step.edition, [one["id"] for one in self.listed(step.name)])
+        return "202"
 
     def _delete(self, step: Step) -> str:
         ids = {one["id"] for one in self.listed(step.name)}
@@ -89,39 +104,42 @@ class CrashClient:
         return f"{len(ids)} gone"
 
     def _search(self, step: Step) -> str:
-        said = self.search(step.name)
-        self._ledger.see(step.name, said)
-        return "found" if said else "nothing"
+        return "found" if step.name in self.search(subject(step.name)) else "nothing"
 
     def _ask(self, step: Step) -> str:
         question = {"question": f"Что говорит {subject(step.name)}?", "exact": True, "stream": True}
+        began = time.monotonic()
         try:
             answer = self._http.post("/v1/ask", json=question)
         except httpx.HTTPError as exc:
             return f"stream cut, {type(exc).__name__}"
         if not answer.is_success:
             return _refused(answer)
-        events = _events(answer.text)
-        for name, data in events:
-            if name == "sources":
-                mine = [one["text"] for one in data["passages"] if one["document"] == step.name]
-                self._ledger.see(step.name, "\n".join(mine))
-        last = events[-1][0]
-        assert last in ("done", "error"), f"a stream that ended well has no end: {events[-1]}"
-        return last
+        heard = 0
+        # A look at the base ends where the next begins: what changed while the question waited is looked for again.
+        for look in answer.text.split("event: sources\n"):
+            heard += len(self._ledger.hear(look, began=began))
+        (*_, last) = (line.removeprefix("event: ") for line in answer.text.splitlines() if line.startswith("event: "))
+        assert last in ("done", "error"), f"a stream that ended well has no end: {answer.text[-300:]}"
+        return f"{last}, {'with texts' if heard else 'without'}"
 
     def _patiently(self, method: str, path: str, allowed: tuple[int, ...] = (200,), **wanted: Any) -> httpx.Response:
-        """Repeat until the API is back; a refusal with Retry-After is waited for as well."""
+        return self._timely(method, path, allowed, **wanted)[1]
+
+    def _timely(
+        self, method: str, path: str, allowed: tuple[int, ...] = (200,), **wanted: Any
+    ) -> tuple[float, httpx.Response]:
+        """Repeat until the API is back, a refusal with Retry-After too; return when the last try began, and its end."""
         deadline = time.monotonic() + PATIENCE_S
         while True:
-            said = "no answer"
+            began, said = time.monotonic(), "no answer"
             try:
                 answer = self._http.request(method, path, **wanted)
             except httpx.HTTPError as exc:
                 said = repr(exc)
             else:
                 if answer.status_code in allowed:
-                    return answer
+                    return began, answer
                 said = _refused(answer)
             assert time.monotonic() < deadline, f"{method} {path}: {said} for {PATIENCE_S:.0f} s"
             time.sleep(PAUSE_S)
@@ -134,7 +152,7 @@ def _refused(answer: httpx.Response) -> str:
     return f"{answer.status_code} {answer.json()['code']}"
 
 
-def _events(stream: str) -> list[tuple[str, dict[str, Any]]]:
-    """Names and data of server-sent events."""
-    blocks = (dict(line.partition(": ")[::2] for line in block.splitlines()) for block in stream.split("\n\n") if block)
-    return [(block["event"], json.loads(block["data"])) for block in blocks]
+def _upload_of(step: Step, *, replaces: bool) -> tuple[dict[str, tuple[str, bytes]], dict[str, str]]:
+    """File and form of an edition's upload."""
+    file = (step.name, text(step.name, step.edition).encode())
+    return {"file": file}, {"replace": "true"} if replaces else {}

@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 CLIENTS = 4
 NAMES_A_CLIENT = 5
@@ -14,7 +15,7 @@ KILL_EVERY_STEPS = 12
 LONGEST_SECTIONS = 40
 LETTERS = "бвгджзклмнпрстфхцч"
 VOWELS = "аеиоу"
-ACTIONS = {"replace": 35, "again": 5, "delete": 15, "search": 37, "ask": 8}
+ACTIONS = {"replace": 25, "upload": 12, "again": 5, "delete": 15, "search": 33, "ask": 10}
 POINTS = {"api": ("K1", "K2", "K3"), "worker": ("K4", "K5", "K6", "K7", "K8", "K9")}
 
 
@@ -48,7 +49,7 @@ def steps(seed: int) -> Iterator[Step]:
         (action,) = chance.choices(list(ACTIONS), list(ACTIONS.values()))
         if action == "again" and not editions[name]:
             action = "replace"
-        editions[name] += action == "replace"
+        editions[name] += action in ("replace", "upload")
         yield Step(number, client, action, name, editions[name])
 
 
@@ -64,6 +65,7 @@ def subject(name: str) -> str:
     return _word(name)
 
 
+@cache
 def canary(name: str, edition: int) -> str:
     """The word of one edition alone."""
     return _word(f"{name}/{edition}")

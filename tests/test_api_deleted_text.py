@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from core.types import Role
+from tests.live_model_server import wait_until
+from tests.small_base import WordEncoder
 from tests.small_service import SmallService, small_service
 from tests.test_api_advisories import finished
 from tests.test_api_rights import SCHEMA
@@ -76,6 +81,93 @@ def test_a_talk_that_goes_on_gets_nothing_of_a_text_that_is_gone(
     after = told(service, admin)
     assert after["prompts"]
     assert [one for one in (*after["answers"], *after["prompts"]) if WORD in one] == []
+
+
+def streamed(admin: httpx.Client, question: str, collection: str, heard: list[str] | None = None) -> str:
+    """The events of an answer; `heard` gets their lines as they come."""
+    heard = [] if heard is None else heard
+    asked = {"question": question, "collection": collection, "stream": True}
+    with admin.stream("POST", "/v1/ask", json=asked) as answer:
+        for line in answer.iter_lines():
+            heard.append(line)
+    return "\n".join(heard)
+
+
+def let_go(service: SmallService, admin: httpx.Client, document_id: str, way: str) -> None:
+    if way == "delete":
+        admin.delete(f"/v1/documents/{document_id}").raise_for_status()
+    else:
+        service.base.add(AFTER, collection="A", name="приказ.txt", is_replacement=True)
+
+
+def test_an_answer_under_way_when_its_document_is_replaced_holds_the_old_text_and_nothing_of_the_new(
+    service: SmallService, admin: httpx.Client
+) -> None:
+    doomed = service.base.add(BEFORE, collection="A", name="приказ.txt")
+    service.model.pause_s = 0.1
+    with ThreadPoolExecutor(1) as client:
+        answer = client.submit(streamed, admin, QUESTION, "A")
+        wait_until(lambda: service.model.pieces_sent > 0)
+        let_go(service, admin, doomed, "replace")
+        assert 4 * service.model.pieces_sent < len(service.model.says), "the answer was not over yet"
+    told = [*answer.result().split("event: "), json.dumps(service.model.requests, ensure_ascii=False)]
+    assert [event.split("\n")[0] for event in told[1:3]] == ["sources", "token"]
+    assert told[-2].startswith("done")
+    assert WORD in told[-2].casefold()
+    assert not [one for one in told if AFTER in one]
+    assert WORD not in streamed(admin, QUESTION, "A").partition("event: token")[0].casefold(), (
+        "who asks now gets the new"
+    )
+
+
+@pytest.mark.parametrize("way", ["delete", "replace"])
+def test_a_question_that_waited_while_its_document_went_is_told_and_answered_from_what_is_there(
+    service: SmallService, admin: httpx.Client, way: str
+) -> None:
+    doomed = service.base.add(BEFORE, collection="A", name="приказ.txt")
+    service.base.add("Отпуск за свой счёт длится неделю.", collection="A")
+    service.base.add("Обед длится час.", collection="B")
+    service.model.says, service.model.says_next = "Обед длится час [1].", "Отпуск длится 14 дней [1]."
+    service.model.pause_s = 0.1
+    turns, heard = service.parts.turns, list[str]()
+    with ThreadPoolExecutor(2) as clients:
+        first = clients.submit(streamed, admin, "Сколько длится обед?", "B")
+        wait_until(lambda: service.model.pieces_sent > 0)
+        second = clients.submit(streamed, admin, QUESTION, "A", heard)
+        wait_until(lambda: "event: queued" in heard)  # it was told its sources before
+        let_go(service, admin, doomed, way)
+        assert turns.waiting == 1
+        asked_before = len(service.model.requests)
+    assert "event: done" in first.result()
+    before, _, after = second.result().rpartition("event: sources")
+    assert before.count("event: sources") == 1
+    assert WORD in before.casefold()
+    assert "event: done" in after
+    assert WORD not in after.casefold()
+    prompts = json.dumps(service.model.requests[asked_before:], ensure_ascii=False)
+    assert "длится неделю" in prompts
+    assert WORD not in prompts.casefold()
+
+
+def test_a_comparison_never_mixes_two_editions_of_a_document(
+    service: SmallService, admin: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.base.add(BEFORE, collection="A", name="приказ.txt")
+    encode, calls = WordEncoder.encode_queries, []
+
+    def replacing(encoder: WordEncoder, texts: Sequence[str]) -> NDArray[np.float32]:
+        calls.append(texts)
+        if len(calls) == 2:  # the whole question was searched for, its sides are next
+            service.base.add(AFTER, collection="A", name="приказ.txt", is_replacement=True)
+        return encode(encoder, texts)
+
+    monkeypatch.setattr(WordEncoder, "encode_queries", replacing)
+    told = streamed(admin, "Чем отличается секретный отпуск от обычного отпуска?", "A")
+    assert len(calls) >= 4, "a comparison looks for the whole and for both sides"
+    assert told.count("event: sources") == 1
+    sources = told.partition("event: token")[0]
+    assert AFTER in sources
+    assert WORD not in sources.casefold()
 
 
 @pytest.mark.parametrize("way", ["delete", "replace"])

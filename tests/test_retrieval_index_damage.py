@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from retrieval.vector_index import Allowed, VectorIndex
 from tests.small_base import EVERYONE, SmallBase, WordEncoder
 
 FLIPS = 200
+ASKED_A_FLIP = 3
 WORDS = [
     *("отпуск", "приказ", "насос", "сервер", "договор", "склад", "премия", "врач"),
     *("пожар", "закон", "архив", "бумага", "парковка", "обед", "смена"),
@@ -66,10 +67,10 @@ class Base(SmallBase):
         held = json.loads(self.files[f"{self.generation}.json"])
         return Edition(held["generation"], held["revision"], held["fingerprint"])
 
-    def search(self) -> Found:
-        """Ask all questions of a process that has just started."""
+    def search(self, questions: Sequence[str] = QUESTIONS) -> Found:
+        """Ask a process that has just started."""
         searcher = Searcher(self.database, WordEncoder(), VectorIndex(self.index_folder), dense_weight=0.5)
-        found = [searcher.search(one, principal=EVERYONE, collection=None, top_k=10).passages for one in QUESTIONS]
+        found = [searcher.search(one, principal=EVERYONE, collection=None, top_k=10).passages for one in questions]
         return [[(passage.text, round(passage.score, 4)) for passage in passages] for passages in found]
 
     def search_without_a_file(self) -> Found:
@@ -138,8 +139,10 @@ def test_two_hundred_flipped_bits_one_at_a_time(base: Base, right: Found) -> Non
         damaged = bytearray(whole)
         damaged[place // 8] ^= 1 << place % 8
         base.path.write_bytes(damaged)
+        asked = chance.sample(QUESTIONS, ASKED_A_FLIP)
         assert not is_intact(base.index_folder, base.edition), place
         assert generation_read(base) is None, place
+        assert base.search(asked) == [right[QUESTIONS.index(one)] for one in asked], place
     check(base, right)
 
 

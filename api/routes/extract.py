@@ -120,9 +120,11 @@ def _request(wanted: ExtractIn, found: Parts, principal: Principal) -> Extractio
 
 
 async def _extraction(found: Parts, asked: ExtractionRequest, turn: Turn) -> Extraction:
-    """Read at once, wait for the turn, then ask the model."""
+    """Read at once, wait for the turn, then ask the model; who had to wait gets what stands when it is over."""
     read = await found.extractor.read(asked)
     await turn.come()
+    if turn.was_queued:
+        read = await found.extractor.read(asked)
     extraction = await found.extractor.extract(asked, read)
     found.metrics.answers.labels("refused" if extraction.refused else "extracted").inc()
     return extraction
