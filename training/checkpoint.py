@@ -2,34 +2,60 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+import struct
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from core.errors import InvalidRequest
+from core.errors import InvalidRequest, Misconfigured
 
 CHECKPOINT = "checkpoint.pt"
+PARTS = frozenset({"course", "lessons", "step", "loss", "seconds", "adapter", "optimizer"})
+
+# What torch and pickle are seen to raise over bytes that are none of theirs.
+_BROKEN = (
+    pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError, TypeError, LookupError, AttributeError,
+    ArithmeticError, AssertionError, struct.error,
+)  # fmt: skip
 
 
 def read_checkpoint(folder: Path) -> dict[str, Any]:
-    """What a run's last checkpoint holds; nothing but numbers and names is loaded, never code.
+    """What a run's last checkpoint holds, by the names in `PARTS`; only numbers and names are loaded, never code.
 
-    Raises `FileNotFoundError` when there is none, `InvalidRequest` when the file is damaged or holds anything else.
+    Raises `FileNotFoundError` when there is none, `Misconfigured` when it may not or cannot be read, `InvalidRequest`
+    when the file is damaged or holds anything else.
     """
     path = folder / CHECKPOINT
     try:
-        return dict(torch.load(path, weights_only=True, map_location="cpu"))
+        # By ourselves: torch raises OSError over damage as well.
+        data = path.read_bytes()
     except FileNotFoundError:
         raise
-    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError, TypeError) as exc:
-        detail = (
-            f"{path} повреждён или записан не Знайкой: внутри не только числа. Удалите его и обучите заново или "
-            "верните копию."
-        )
-        raise InvalidRequest("bad_checkpoint", detail) from exc
+    except OSError as exc:
+        detail = f"{path} не читается: {exc.strerror}. Проверьте права на файл и диск; обучать заново не нужно."
+        raise Misconfigured("checkpoint_unreadable", detail) from exc
+    try:
+        state = torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")
+    except _BROKEN as exc:
+        raise _damaged(path) from exc
+    if not isinstance(state, dict) or not state.keys() >= PARTS or not _is_adapter(state["adapter"]):
+        raise _damaged(path)
+    return state
+
+
+def _is_adapter(found: object) -> bool:
+    return isinstance(found, dict) and all(
+        isinstance(name, str) and isinstance(one, Tensor) for name, one in found.items()
+    )
+
+
+def _damaged(path: Path) -> InvalidRequest:
+    detail = f"{path} повреждён или записан не Знайкой. Удалите его и обучите заново или верните копию."
+    return InvalidRequest("bad_checkpoint", detail)
 
 
 def read_adapter(folder: Path) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from ui.wire import AskedQuestion, ClientError, Evaluation, Figure, FoundPlace
 from ui.words import count, failure, place
 
 PAGE_SIZE = 10
-FAILED = "failed_questions"
+WITHHELD = frozenset({"report_outdated", "report_untraced"})
 NO_ANSWER = "(верен отказ)"
 FEW_NOTICE = "Вопросов мало, поэтому доли приблизительны. Для надёжного вывода нужно хотя бы полсотни."
 
@@ -33,8 +33,18 @@ def show_result(client: Client, run: Evaluation) -> None:
             "«В пределах шума» значит, что разница может быть случайной.",
             key=f"compared-{run.id}",
         )
+    _show_report(client, run)
+
+
+def _show_report(client: Client, run: Evaluation) -> None:
+    """Asked for each time and not kept: a report is withheld as soon as a document that it quotes is gone."""
+    try:
+        failed = client.failed_questions(run.id)
+    except ClientError as exc:
+        notice("info" if exc.code in WITHHELD else "error", failure(exc), key=f"report-{run.id}")
+        return
     _show_downloads(client, run)
-    _show_failed(client, run)
+    _show_failed(run, failed)
 
 
 def _show_figure(wording: Wording, figure: Figure) -> None:
@@ -61,19 +71,15 @@ def _show_downloads(client: Client, run: Evaluation) -> None:
                 mime=mime,
                 key=f"{name}-{run.id}",
                 icon=":material/download:",
-                on_click="ignore",
+                # Should the report be withheld by now, the page drawn again says so in words of ours.
+                on_click="rerun",
             )
 
 
-def _show_failed(client: Client, run: Evaluation) -> None:
+def _show_failed(run: Evaluation, failed: tuple[AskedQuestion, ...]) -> None:
     st.markdown("## Где ошибки", anchors=False)
-    if not run.failed:
+    if not failed:
         st.markdown("Все ответы верны.")
-        return
-    try:
-        failed = _failed(client, run.id)
-    except ClientError as exc:
-        notice("error", failure(exc), key="failed")
         return
     asked = count(run.total, "вопроса", "вопросов", "вопросов")
     st.markdown(f"{len(failed)} из {asked}. Начните с тех, где место не нашлось: часто нужного документа просто нет.")
@@ -83,15 +89,6 @@ def _show_failed(client: Client, run: Evaluation) -> None:
         page = st.pagination(pages, key=f"failed-page-{run.id}")
     for n, one in enumerate(failed[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]):
         _show_question(one, n)
-
-
-def _failed(client: Client, run_id: str) -> tuple[AskedQuestion, ...]:
-    """Kept for the session: a finished report does not change, and it may be large."""
-    kept: dict[str, tuple[AskedQuestion, ...]] = st.session_state.setdefault(FAILED, {})
-    if run_id not in kept:
-        kept.clear()
-        kept[run_id] = client.failed_questions(run_id)
-    return kept[run_id]
 
 
 def _show_question(one: AskedQuestion, n: int) -> None:

@@ -15,9 +15,10 @@ from fastapi.responses import FileResponse
 from api.audit_log import Witness
 from api.dependencies import Parts, PartsDep, PrincipalDep, WitnessDep
 from api.multipart import Part, read_parts, wait_for_chunks
+from api.original import require_bytes
 from api.wire import COLLECTION_MAX_CHARS, CollectionsOut, DocumentOut, DocumentsOut
 from core import faults
-from core.errors import InvalidRequest, NotFound, ServiceError
+from core.errors import InvalidRequest, ServiceError
 from core.faults import Point
 from core.types import Document, Status
 from ingest import media_type
@@ -174,13 +175,7 @@ def content(document_id: str, found: PartsDep, witness: WitnessDep) -> FileRespo
     with found.database.read() as conn:
         document = documents.get(conn, document_id, witness.principal)
         documents.require_original(conn, document, witness.principal)
-    path = found.files.path(document.sha256)
-    if not path.is_file():
-        raise NotFound(
-            "bytes_missing",
-            f"Исходного файла «{document.name}» нет на диске сервера. Загрузите его снова или попросите "
-            "администратора восстановить резервную копию.",
-        )
+    path = require_bytes(found.files, document)
     witness.note(Action.OPENED, document.id, name=document.name)
     return FileResponse(
         path,

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from api.dependencies import PartsDep, WitnessDep
+from api.original import require_bytes
 from api.wire import PageOut
 from core.errors import UnreadableDocument, UnsupportedType
 from ingest.media_type import JPEG, PDF, PNG
@@ -46,9 +47,10 @@ def image(
         number = passages.page(conn, document_id, page, witness.principal).number
     if document.media_type not in WITH_IMAGES or number is None:
         raise UnsupportedType("no_page_images", "У этого формата нет изображений страниц; доступен текст страницы.")
+    path = require_bytes(found.files, document)
     witness.note(Action.OPENED, document_id, name=document.name, page=str(page))
     arguments = {
-        "path": str(found.files.path(document.sha256).absolute()),
+        "path": str(path.absolute()),
         "page_number": number,
         "quote": quote,
         "width_px": width_px,

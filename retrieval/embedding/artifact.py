@@ -9,10 +9,13 @@ import os
 import shutil
 import tempfile
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
+
+from core.errors import Misconfigured, ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,14 +53,39 @@ def build_model(target: Path, build: Callable[[Path], None]) -> Path:
         (aside / BUILT).write_text(content_hash(aside), encoding="ascii")
         _sync(aside / BUILT)
 
+    # A name that the builder's sweep passes over: until there is another, these files are the only copy.
+    former = target.with_name(f"{target.name}.changed")
     if _is_changed(target):
         with FileLock(target.with_name(f"{target.name}.lock")):
             if _is_changed(target):
                 _LOG.warning("the model in %s is not the one that was put there: it is made again", target)
-                # Renamed first: half removed, it could lack the note alone. The builder clears what is left.
-                removed = target.rename(target.with_name(f".{target.name}.changed-{os.getpid()}"))
-                shutil.rmtree(removed, ignore_errors=True)
-    return build_once(target, build_and_note)
+                shutil.rmtree(former, ignore_errors=True)
+                target.rename(former)
+    try:
+        build_once(target, build_and_note)
+    except Exception as exc:
+        if former.is_dir():
+            raise _not_made_again(target, former, exc) from exc
+        raise
+    # Renamed first: half removed, it would be offered as whole after a failure.
+    _remove(former)
+    return target
+
+
+def _not_made_again(target: Path, former: Path, why: Exception) -> Misconfigured:
+    reason = why.detail if isinstance(why, ServiceError) else f"{why}."
+    return Misconfigured(
+        "model_changed",
+        f"Файлы модели в {target} изменились после установки, а получить её заново не вышло: {reason} Изменённые файлы "
+        f"не удалены, они в {former}. Дайте доступ к сети и запустите снова или верните в {target} целую копию. Если "
+        f"файлы изменили вы сами, верните их на место без файла {BUILT}: тогда они не проверяются.",
+    )
+
+
+def _remove(former: Path) -> None:
+    gone = former.with_name(f".{former.name}.{os.getpid()}")
+    with suppress(OSError):  # absent, or another process was quicker
+        shutil.rmtree(former.rename(gone), ignore_errors=True)
 
 
 def _is_changed(folder: Path) -> bool:
@@ -94,7 +122,7 @@ def content_hash(folder: Path) -> str:
     except (OSError, ValueError):
         known = {}
     if known.get("files") != stamp:
-        known = {"files": stamp, "sha256": _content_hash(folder)}
+        known = {"files": stamp, "sha256": _content_hash(folder, tuple(map(tuple, stamp)))}
         with suppress(OSError):  # a folder that we may only read is hashed at every start
             kept.write_text(json.dumps(known), encoding="utf-8")
     return str(known["sha256"])
@@ -105,7 +133,9 @@ def _size_and_time(path: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _content_hash(folder: Path) -> str:
+@lru_cache(maxsize=8)
+def _content_hash(folder: Path, _stamp: tuple[tuple[str | int, ...], ...]) -> str:
+    """Read all files, once for a state of them: where no note can be left, both who check and who name them ask."""
     total = hashlib.sha256()
     for path in _files(folder):
         with path.open("rb") as file:

