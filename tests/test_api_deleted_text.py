@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from core.types import Role
+from tests.rights_table import SCHEMA
 from tests.small_service import SmallService, small_service
 from tests.test_api_advisories import finished
-from tests.test_api_rights import SCHEMA
 
 BEFORE = "Секретный отпуск Зябликова длится 28 дней."
 AFTER = "Обычный отпуск длится 14 дней."
