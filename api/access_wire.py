@@ -34,7 +34,7 @@ class SessionOut(Out):
     @classmethod
     def of(cls, principal: Principal) -> Self:
         """Build from the service's own type."""
-        edits = principal.reads if principal.edits is None else principal.edits
+        edits = principal.changes
         is_editor = edits.collections is None or bool(edits.collections or edits.documents)
         lesser = Role.EDITOR if is_editor else Role.READER
         return cls(

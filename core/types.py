@@ -55,6 +55,11 @@ class Principal:
         """All that they may read."""
         return Reach(self.collections, self.documents)
 
+    @property
+    def changes(self) -> Reach:
+        """All that they may change."""
+        return self.reads if self.edits is None else self.edits
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:

@@ -114,9 +114,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--sets", nargs="+", choices=("xquad", "kb", "kb-verbatim"), default=("xquad", "kb"))
     parser.add_argument("--limit", type=int, help="ask only so many questions of each set")
     parser.add_argument("--seed", type=int, default=0, help="chooses which ones")
-    parser.add_argument(
-        "--weights", nargs="+", type=float, help="of meaning, instead of 0, 1 and that of settings"
-    )
+    parser.add_argument("--weights", nargs="+", type=float, help="of meaning, instead of 0, 1 and that of settings")
     parser.add_argument("--keep", type=Path, help="keep the filled bases here, and use those kept before")
     parser.add_argument("--json", type=Path, default=Path("retrieval.json"))
     return parser.parse_args(arguments)

@@ -24,6 +24,7 @@ from starlette.routing import Route
 from tests.service import free_ports
 
 CLIENT_ID, CLIENT_SECRET = "znayka", "a secret of the client"
+PROMPTS = {"login", "consent"}  # strict as providers may be that do not let people choose among accounts
 
 
 @dataclass
@@ -105,6 +106,8 @@ def _app(provider: Provider) -> Starlette:
         asked = dict(request.query_params)
         if asked.get("client_id") != CLIENT_ID or asked.get("code_challenge_method") != "S256":
             return JSONResponse({"error": "invalid_request"}, 400)
+        if not {*asked.get("prompt", "").split()} <= PROMPTS:
+            return JSONResponse({"error": "invalid_request", "error_description": "unsupported prompt"}, 400)
         code = secrets.token_urlsafe(16)
         provider.codes[code] = asked
         return RedirectResponse(f"{asked['redirect_uri']}?{urlencode({'code': code, 'state': asked['state']})}", 302)

@@ -16,8 +16,8 @@ import httpx
 import pytest
 
 from core.types import Role
+from tests.rights_table import SCHEMA, UNKNOWN
 from tests.small_service import SmallService, small_service
-from tests.test_api_rights import SCHEMA, UNKNOWN
 
 LIMIT_BYTES = 20_000
 WORD = "зяблик"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import random
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,12 +15,13 @@ import pytest
 from core.types import Role
 from retrieval.store import audit
 from retrieval.store.audit import Span
+from tests.canaries import files_holding, found_in, new_word, said
 from tests.small_service import SmallService, small_service
 
 TENANTS = ("север", "юг")
 DOCUMENTS = 25
 QUESTIONS = 1000
-SYLLABLES = ("зю", "бра", "кло", "мур", "тел", "фаг", "дри", "пох", "вын", "щук", "жел", "цам")
+PATHS = ("/v1/ask", "/v1/chat/completions")
 TOPICS = ("отпуск", "командировка", "премия", "пропуск", "договор")
 
 
@@ -30,8 +32,9 @@ class Tenant:
         self.name = name
         self.canaries: list[str] = []
         self.documents: list[str] = []
+        self.heard: list[str] = []
         for number in range(DOCUMENTS):
-            canary = "".join(rng.choices(SYLLABLES, k=5)) + name[0]
+            canary = new_word(rng, name[0])
             topic = TOPICS[number % len(TOPICS)]
             texts = (f"{topic}: порядок знает {canary}.", f"Срок, в который оформляется {topic}, задаёт {canary}.")
             document_id = service.base.add(*texts, collection=name, name=f"{topic} {canary}.txt")
@@ -43,43 +46,50 @@ class Tenant:
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallService]:
     with small_service(tmp_path_factory.mktemp("tenants"), audit_questions=True, queue_max=50) as running:
+        running.model.counts_tokens = False  # ten requests a question that say nothing of rights
         yield running
 
 
+@pytest.mark.timeout(1800)
 def test_a_thousand_questions_bring_nothing_of_the_other_tenant(
     service: SmallService, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.INFO, "httpcore")  # two hundred lines a question, of headers alone
     rng = random.Random(20)
     north, south = (Tenant(name, service, rng) for name in TENANTS)
-    heard: dict[str, list[str]] = {north.name: [], south.name: []}
+    ways: Counter[tuple[str, str, bool]] = Counter()
     own_words = 0
-    for number in range(QUESTIONS):
-        asker, other = (north, south) if number % 2 else (south, north)
-        service.model.says = f"Порядок знает {rng.choice(asker.canaries)} [1]."
-        service.model.requests.clear()
+    for _ in range(QUESTIONS):
+        asker, other = rng.sample((north, south), 2)
+        path, is_stream = rng.choice(PATHS), rng.random() < 0.5
         question = question_about(rng, other)
-        answers = [asker.client.post("/v1/search", json={"query": question, "top_k": 10})]
-        if number % 5 == 0:
-            answers += asked(asker.client, question, is_stream=number % 2 == 0)
-            assert service.model.requests, "the model was not asked"
-        if number % 25 == 0:
-            answers += attempts(asker.client, other, rng)
-        texts = [answer.text for answer in answers]
-        texts += [json.dumps(request, ensure_ascii=False) for request in service.model.requests]
-        heard[asker.name] += texts
-        own_words += any(canary in texts[0] for canary in asker.canaries)
-    assert own_words == QUESTIONS, "a search that finds nothing of one's own proves nothing"
+        found = asker.client.post("/v1/search", json={"query": question, "top_k": 10})
+        own = found_in([found.json()["passages"][0]["text"]], asker.canaries)
+        service.model.says = f"Порядок знает {own[0]} [1]."
+        service.model.requests.clear()
+        answer = asked(asker.client, path, question, is_stream=is_stream)
+        assert service.model.requests, "the model was not asked"
+        ways[asker.name, path, is_stream] += 1
+        own_words += own[0] in said(answer)
+        prompts = [json.dumps(request, ensure_ascii=False) for request in service.model.requests]
+        asker.heard += [found.text, said(answer), *prompts]
+        if rng.random() < 0.04:
+            asker.heard += [said(refused) for refused in attempts(asker.client, other, rng)]
+    assert own_words > 0.9 * QUESTIONS, "answers that bring nothing of one's own prove nothing"
+    assert len(ways) == 8
+    assert min(ways.values()) > QUESTIONS / 16, "each tenant asks, streams and talks"
     for asker, other in ((north, south), (south, north)):
-        assert foreign(heard[asker.name], other) == []
+        assert found_in(asker.heard, other.canaries) == []
     everyone = [*north.canaries, *south.canaries]
-    assert foreign([service.client().get("/metrics").text], north, south) == []
-    assert [record.getMessage() for record in caplog.records if any(c in record.getMessage() for c in everyone)] == []
+    assert found_in([service.client().get("/metrics").text], everyone) == []
+    assert found_in((record.getMessage() for record in caplog.records), everyone) == []
     service.parts.audit.flush()
     with service.base.database.read() as conn:
         for entry in audit.listing(conn, Span(), limit=100_000):
-            mine, theirs = (north, south) if entry.event.principal.endswith(north.name) else (south, north)
-            assert foreign([repr(entry)], theirs) == [], mine.name
+            theirs = south if entry.event.principal.endswith(north.name) else north
+            assert found_in([repr(entry)], theirs.canaries) == [], entry.event.principal
+    assert set(files_holding(service.parts.settings.data_dir, everyone)) <= {Path("base.db"), Path("base.db-wal")}
 
 
 def question_about(rng: random.Random, other: Tenant) -> str:
@@ -96,14 +106,12 @@ def question_about(rng: random.Random, other: Tenant) -> str:
     return f"{topic} {mistyped if mistyped != word else word[:at] + word[at + 1 :]}"
 
 
-def asked(client: httpx.Client, question: str, *, is_stream: bool) -> list[httpx.Response]:
-    """The same question in every way there is."""
-    message = {"messages": [{"role": "user", "content": question}], "stream": is_stream}
-    earlier = [{"question": "Порядок?", "answer": "Есть [1]."}]
-    return [
-        client.post("/v1/ask", json={"question": question, "history": earlier, "stream": is_stream}),
-        client.post("/v1/chat/completions", json=message),
-    ]
+def asked(client: httpx.Client, path: str, question: str, *, is_stream: bool) -> httpx.Response:
+    """The question, to our own route or to OpenAI's."""
+    if path == "/v1/ask":
+        earlier = [{"question": "Порядок?", "answer": "Есть [1]."}]
+        return client.post(path, json={"question": question, "history": earlier, "stream": is_stream})
+    return client.post(path, json={"messages": [{"role": "user", "content": question}], "stream": is_stream})
 
 
 def attempts(client: httpx.Client, other: Tenant, rng: random.Random) -> list[httpx.Response]:
@@ -129,15 +137,3 @@ def attempts(client: httpx.Client, other: Tenant, rng: random.Random) -> list[ht
     lists = [client.get(path) for path in ("/v1/documents?limit=500", "/v1/collections", "/v1/feedback/pairs")]
     named = client.get("/v1/documents", params={"name": rng.choice(other.canaries)[:6]})
     return [*refused, streamed, *lists, named]
-
-
-def foreign(texts: list[str], *others: Tenant) -> list[str]:
-    """Words of others in the texts, with white space and letter case aside."""
-    words = [canary for other in others for canary in other.canaries]
-    return [word for text in texts for word in words if word in text.casefold() or json.dumps(word)[1:-1] in text]
-
-
-def test_nothing_of_the_other_tenant_lies_in_the_folder_of_logs(service: SmallService) -> None:
-    folder = Path(service.parts.settings.data_dir)
-    written = [path for path in folder.rglob("*.log") if path.stat().st_size]
-    assert written == [], "the API writes no log of its own but to standard error, which the test above reads"

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from core.types import Role
 from ingest.media_type import PDF
 from tests.live_model_server import wait_until
+from tests.rights_table import SCHEMA
 from tests.small_base import WordEncoder
 from tests.small_service import SmallService, small_service
 from tests.test_api_advisories import finished
-from tests.test_api_rights import SCHEMA
 
 BEFORE = "Секретный отпуск Зябликова длится 28 дней."
 AFTER = "Обычный отпуск длится 14 дней."

@@ -21,9 +21,9 @@ from retrieval.store.audit import Action, Span
 from retrieval.store.documents import Upload
 from retrieval.store.passages import Ingested, NewPage, NewPassage
 from retrieval.terms import index_text
+from tests.rights_table import ROWS, routes
 from tests.small_base import EVERYONE, SmallBase, vector_of
 from tests.small_service import SmallService, small_service
-from tests.test_api_rights import ROWS, routes
 
 # Invented: a test card, numbers with right check digits, reserved domains.
 SECRETS = {

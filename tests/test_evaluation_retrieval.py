@@ -25,9 +25,7 @@ def asked() -> QuestionSet:
     return QuestionSet("small", sources, questions)
 
 
-def test_each_weight_is_measured_and_the_best_choice_beside_them(
-    tmp_path: Path, asked: QuestionSet
-) -> None:
+def test_each_weight_is_measured_and_the_best_choice_beside_them(tmp_path: Path, asked: QuestionSet) -> None:
     measured = compare(tmp_path / "base", asked, WordEncoder(), {"words": 0.0, "meaning": 1.0})
     assert list(measured) == ["words", "meaning", BEST]
     assert {quality.hit_1 for quality in measured.values()} == {100.0}

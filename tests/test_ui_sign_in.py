@@ -109,6 +109,7 @@ def test_what_streamlit_needs_to_sign_people_in_is_readable_to_this_user_alone(t
     assert auth["client_secret"] == 'a "quoted" \\ secret'
     assert auth["redirect_uri"] == "https://znayka.example.com/oauth2callback"
     assert len(auth["cookie_secret"]) >= 32
+    assert auth["client_kwargs"] == {"prompt": []}, "Streamlit's own choice is refused by strict providers"
     with pytest.raises(Misconfigured, match="ZNAYKA_UI_PUBLIC_URL"):
         write_secrets(Settings(oidc_issuer="https://id.example.com", oidc_client_id=CLIENT_ID), tmp_path)
 

@@ -34,7 +34,9 @@ def write_secrets(settings: Settings, folder: Path | None = None) -> Path:
         "expose_tokens": ["id"],
     }
     # A string of JSON is one of TOML too.
-    lines = ["[auth]", *(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in auth.items()), ""]
+    lines = ["[auth]", *(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in auth.items())]
+    # Left out, Streamlit asks for `prompt=select_account`, which strict providers refuse; a list of none asks nothing.
+    lines += ["[auth.client_kwargs]", "prompt = []", ""]
     handle, name = tempfile.mkstemp(prefix="znayka-", suffix=".toml", dir=folder)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write("\n".join(lines))

@@ -18,9 +18,9 @@ from api.multipart import Part, read_parts, wait_for_chunks
 from api.original import require_bytes
 from api.wire import COLLECTION_MAX_CHARS, CollectionsOut, DocumentOut, DocumentsOut
 from core import faults
-from core.errors import InvalidRequest, ServiceError
+from core.errors import Forbidden, InvalidRequest, ServiceError
 from core.faults import Point
-from core.types import Document, Status
+from core.types import Document, Principal, Status
 from ingest import media_type
 from ingest.files import Received
 from ingest.upkeep import remove_unneeded
@@ -57,10 +57,16 @@ UPLOAD_FORM = {
 @router.post("/documents", status_code=HTTPStatus.ACCEPTED, openapi_extra=UPLOAD_FORM)
 async def upload(request: Request, found: PartsDep, witness: WitnessDep) -> list[DocumentOut]:
     """Take one or more files; they are read in the background. All of them are taken, or none."""
+    _require_may_add(witness.principal)  # before a file comes, and alike for every collection
     body = wait_for_chunks(request.stream())
     content_type = request.headers.get("content-type", "")
     added = await found.uploads.run(partial(_receive, found, witness, body, content_type))
     return [DocumentOut.of(document, witness.principal) for document in added]
+
+
+def _require_may_add(principal: Principal) -> None:
+    if principal.changes.collections == frozenset():
+        raise Forbidden("role_too_low", "Загружать документы вам нельзя. Это может редактор: попросите администратора.")
 
 
 def _receive(found: Parts, witness: Witness, body: Iterator[bytes], content_type: str) -> list[Document]:

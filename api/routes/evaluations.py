@@ -24,7 +24,7 @@ from api.multipart import wait_for_chunks
 from api.sent_pairs import pairs_of, receive
 from api.wire import COLLECTION_MAX_CHARS, ErrorOut, Out
 from core.errors import Forbidden, NotFound
-from core.types import Principal, Reach
+from core.types import NOTHING, Principal, Reach
 from evaluation.opinions import Rated, pairs_csv
 from evaluation.report import LOWER_IS_BETTER, MEASURE_TITLES
 from retrieval.store import documents, feedback, policies
@@ -126,6 +126,7 @@ class EvaluationsOut(Out):
 @router.post("/evaluations", status_code=HTTPStatus.ACCEPTED, openapi_extra=FORM)
 async def start(request: Request, found: PartsDep, witness: WitnessDep) -> EvaluationOut:
     """Take a file of questions with the answers expected and ask them in the background, people's questions first."""
+    _require_may_start(witness.principal)  # before the file comes, and alike for every collection
     found.evaluations.require_free()
     body = wait_for_chunks(request.stream())
     content_type = request.headers.get("content-type", "")
@@ -234,6 +235,11 @@ def _require_all_there(conn: Connection, run: Run, principal: Principal) -> None
             "Отчёт приводит слова документов, которых уже нет: их удалили, заменили новой редакцией или закрыли "
             "для вас. Показатели остались; чтобы увидеть вопросы по отдельности, запустите проверку снова.",
         )
+
+
+def _require_may_start(principal: Principal) -> None:
+    if principal.changes == NOTHING:
+        raise Forbidden("role_too_low", "Запускать проверки вам нельзя. Это может редактор: попросите администратора.")
 
 
 def _reach(found: Parts, principal: Principal, collection: str | None) -> Reach:

@@ -242,7 +242,7 @@ def reach(conn: Connection, principal: Principal, collection: str | None) -> Rea
 
 def require_edits(conn: Connection, principal: Principal, collection: str | None) -> None:
     """Raise `NotFound` or `Forbidden` when the principal may not change the collection (None: all that they read)."""
-    edits = _edits(principal)
+    edits = principal.changes
     if principal.edits is None and collection is None:
         return
     if collection is not None and (edits.collections is None or collection in edits.collections):
@@ -254,12 +254,8 @@ def require_edits(conn: Connection, principal: Principal, collection: str | None
 
 def is_editable(document: Document, principal: Principal) -> bool:
     """Say whether the principal may change or delete the document."""
-    edits = _edits(principal)
+    edits = principal.changes
     return edits.collections is None or document.collection in edits.collections or document.id in edits.documents
-
-
-def _edits(principal: Principal) -> Reach:
-    return principal.reads if principal.edits is None else principal.edits
 
 
 def _is_one_of(ids: frozenset[str]) -> ColumnElement[bool]:
