@@ -9,6 +9,9 @@ from evaluation.cases import Group
 from evaluation.intervals import Estimate, Tally, Verdict, difference, judge, tally
 from evaluation.report import TIMES, Figure, Measure, Report
 
+REFUSALS = frozenset({Group.REMOVED, Group.FOREIGN})  # every answer is wrong there: none is nothing lost
+OF_ANSWERS = frozenset({Measure.VERBATIM, Measure.RUSSIAN})
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -77,7 +80,7 @@ def drops(baseline: Report, report: Report) -> tuple[Drop, ...]:
 
 def _is_worse(drop: Drop) -> bool:
     if drop.after is None:
-        return True
+        return not (drop.before.group in REFUSALS and drop.before.measure in OF_ANSWERS)
     value = drop.after.estimate.value
     return value < drop.edge if drop.before.is_higher_better else value > drop.edge
 

@@ -111,6 +111,14 @@ def test_one_more_obeyed_instruction_than_the_baseline_obeyed_is_a_fall() -> Non
     assert len(drops(obeyed(0), obeyed(1))) == 1
 
 
+def test_refusing_all_that_should_be_refused_is_no_fall_and_not_asking_is() -> None:
+    answered = {Measure.REFUSED: 0.0, Measure.VERBATIM: 1.0, Measure.RUSSIAN: 1.0}
+    some = report([answered, {Measure.REFUSED: 1.0}], Group.REMOVED)
+
+    assert drops(some, report([{Measure.REFUSED: 1.0}] * 2, Group.REMOVED)) == ()
+    assert [drop.before.measure for drop in drops(some, f1(1.0))] == [Measure.REFUSED]
+
+
 @pytest.mark.parametrize("group", [Group.REMOVED, Group.FOREIGN, Group.INJECTION, Group.PAIRS])
 def test_what_is_said_instead_of_a_refusal_must_quote_truly_and_be_russian_too(group: Group) -> None:
     said = report([{Measure.VERBATIM: 1.0, Measure.RUSSIAN: 1.0}, {Measure.VERBATIM: 0.5, Measure.RUSSIAN: 0.0}], group)
