@@ -13,6 +13,7 @@ from langchain_text_splitters import RecursiveCharacterTextSplitter
 from core.types import Page, ParsedDocument
 from ingest.sections import Outline, Section, common_path, path_text
 from ingest.table_places import TablePlaces
+from retrieval.query.letters import text_in_one_alphabet
 from retrieval.sentences import split_sentences
 
 _TINY_SHARE = 2  # neighbours are joined while they fill no more than this part of a passage
@@ -89,7 +90,15 @@ def chunk(document: ParsedDocument, *, max_chars: int, overlap_chars: int) -> It
 
 
 def embedded_text(document_name: str, excerpt: Excerpt) -> str:
-    """Return what is embedded for a passage: the document, section and table header it stands under, then its text."""
+    """Return what is embedded for a passage: the document, section and table header it stands under, then its text.
+
+    A word typed in both alphabets is in one, as in questions: the model knows «отпуск», not «oтпуcк».
+    """
+    return text_in_one_alphabet(verbatim_text(document_name, excerpt))
+
+
+def verbatim_text(document_name: str, excerpt: Excerpt) -> str:
+    """Return the same to the letter, as bases of earlier releases have it embedded."""
     title = _EXTENSION.sub("", document_name.replace("\\", "/").rsplit("/", 1)[-1])
     return "\n".join(part for part in (title, excerpt.section, excerpt.context, excerpt.text) if part)
 

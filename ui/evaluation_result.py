@@ -13,7 +13,7 @@ from ui.wire import AskedQuestion, ClientError, Evaluation, Figure, FoundPlace
 from ui.words import count, failure, place
 
 PAGE_SIZE = 10
-WITHHELD = frozenset({"report_outdated", "report_untraced"})
+WITHHELD = frozenset({"report_outdated", "report_untraced", "personal_data_masked"})
 NO_ANSWER = "(верен отказ)"
 FEW_NOTICE = "Вопросов мало, поэтому доли приблизительны. Для надёжного вывода нужно хотя бы полсотни."
 
