@@ -52,6 +52,13 @@ def test_every_member_is_read_under_its_name_and_pages_are_numbered(parse):
     assert document.problem is None
 
 
+@pytest.mark.parametrize("name", ["a.zip", "a.docx"])
+def test_an_archive_that_lost_bytes_before_its_directory_is_damaged_and_not_called_odd(parse, name):
+    members = {"a.zip": "приказ.txt", "a.docx": "word/document.xml"}
+    whole = zipped([(members[name], "Приказ об отпуске")])
+    assert code_of(parse, whole[:4] + whole[14:], name) == "damaged"
+
+
 def test_a_bad_member_loses_nothing_of_the_others_and_is_named(parse):
     document = parse(zipped([("a.txt", "Приказ"), ("b.rar", b"Rar!\x1a\x07\x01"), ("c.txt", b"")]))
     assert titles(document) == ["a.txt"]

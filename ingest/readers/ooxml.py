@@ -20,6 +20,7 @@ from defusedxml.ElementTree import fromstring
 from core.errors import UnreadableDocument
 from ingest.limits import Limits
 from ingest.ole import is_ole
+from ingest.readers.zip_directory import open_zip
 from ingest.reasons import damaged, password_protected, too_large_inside
 
 _RELATIONSHIPS = "/relationships}"
@@ -35,10 +36,7 @@ class Package:
         with path.open("rb") as file:
             if is_ole(file.read(8)):  # what is a ZIP today is in an OLE container when a password locks it
                 raise password_protected()
-        try:
-            self._zip = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, ValueError, NotImplementedError) as exc:
-            raise damaged(kind) from exc
+        self._zip = open_zip(path, kind)
         self._parts = {info.filename.lstrip("/").lower(): info for info in self._zip.infolist()}
         if sum(info.file_size for info in self._parts.values()) > limits.archive_max_bytes:
             raise too_large_inside(limits)

@@ -26,12 +26,16 @@ class Entry:
     is_encrypted: bool
 
 
-def open_zip(path: Path) -> zipfile.ZipFile:
-    """Open an archive; raises `UnreadableDocument` when its directory cannot be read."""
+def open_zip(path: Path, kind: str = "архив ZIP") -> zipfile.ZipFile:
+    """Open an archive; raises `UnreadableDocument` when its directory cannot be read, which names the file a `kind`."""
     try:
-        return zipfile.ZipFile(path)
+        archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as exc:
-        raise damaged("архив ZIP") from exc
+        raise damaged(kind) from exc
+    if any(info.header_offset < 0 for info in archive.infolist()):  # bytes are lost before it: no member can be found
+        archive.close()
+        raise damaged(kind)
+    return archive
 
 
 def read_member(archive: zipfile.ZipFile, name: str, kind: str) -> bytes:
