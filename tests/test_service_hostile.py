@@ -17,7 +17,7 @@ from tests.hostile_truth import true_ends
 from tests.lure import Lure
 from tests.service import Service
 
-SLOW_MAX = 3  # two of the collected files have thousands of lines: too many for a minute where others work as well
+SLOW_MAX = 3  # two of the collected files are whole standards: too long for a minute where others work as well
 
 pytestmark = pytest.mark.real_model
 
