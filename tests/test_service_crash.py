@@ -201,31 +201,33 @@ def test_a_hundred_who_leave_before_and_after_the_first_words_each_free_the_mode
         suspend(running)
         streams = [until(api, "/v1/ask", asked, "event: sources") for _ in range(A_WAVE)]
         assert (questions(api, "running"), questions(api, "waiting")) == (1, A_WAVE - 1)
-        for stream in reversed(streams):
-            stream.close()
+        for answer, _ in reversed(streams):
+            answer.close()
         resume(running)
         longest_s = max(longest_s, wait_until(lambda: is_free(api, llm), timeout_s=PATIENCE_S))
     for _ in range(LEAVERS):
-        until(api, "/v1/ask", asked, "event: token").close()
+        until(api, "/v1/ask", asked, "event: token")[0].close()
         longest_s = max(longest_s, wait_until(lambda: is_free(api, llm), timeout_s=PATIENCE_S))
     # What rests on documents is said when it is checked, all but over; talk is left in the middle of a word.
     talk = {"model": api.get("/v1/models").json()["data"][1]["id"], "max_tokens": 400}
     talk |= {"messages": [{"role": "user", "content": "Расскажи длинную историю"}]}
     for _ in range(TALKERS):
-        until(api, "/v1/chat/completions", talk, r'"content": ?"[^"]').close()
+        until(api, "/v1/chat/completions", talk, r'"content": ?"[^"]')[0].close()
         longest_s = max(longest_s, wait_until(lambda: is_free(api, llm), timeout_s=PATIENCE_S))
     print(f"{2 * LEAVERS + TALKERS} left, the model was free after {longest_s:.2f} s at most")
     assert longest_s < fair(1.0)
     assert api.post("/v1/ask", json=asked).json()["answer"] == right
 
 
-def until(api: httpx.Client, path: str, asked: dict[str, object], wanted: str) -> httpx.Response:
-    """Ask, and listen up to the line in which `wanted` is found."""
+def until(api: httpx.Client, path: str, asked: dict[str, object], wanted: str) -> tuple[httpx.Response, Iterator[str]]:
+    """Ask, and listen up to the line in which `wanted` is found. Who lets go of the lines that follow has left."""
     request = api.build_request("POST", path, json=asked | {"stream": True})
     answer = api.send(request, stream=True)
     assert answer.status_code == 200, answer.read()
-    assert any(re.search(wanted, line) for line in answer.iter_lines())
-    return answer
+    lines = answer.iter_lines()
+    while not re.search(wanted, next(lines)):
+        pass
+    return answer, lines
 
 
 def is_free(api: httpx.Client, llm: httpx.Client) -> bool:
