@@ -210,6 +210,13 @@ class _Decoding:
             repeat_penalty=sampling.repeat_penalty,
             logits_processor=self._processors(),
         )
+        try:
+            yield from self._timed(tokens)
+        finally:
+            tokens.close()
+            _let_go(self._llama)
+
+    def _timed(self, tokens: Iterator[int]) -> Generator[int, None, None]:
         started = time.perf_counter()
         first = self._prefill(tokens)
         self.timings.prefill_ms = (time.perf_counter() - started) * 1000
@@ -267,6 +274,15 @@ def _switch_adapter(llama: llama_cpp.Llama, *, is_on: bool) -> None:
         raise _failed()
     llama.lora_scale = float(is_on)
     llama.reset()  # type: ignore[no-untyped-call]
+
+
+def _let_go(llama: llama_cpp.Llama) -> None:
+    """Free what chose the tokens, some megabytes an answer, now: it holds itself, and Python looks for such seldom."""
+    sampler, llama._sampler = llama._sampler, None
+    if sampler is not None:
+        sampler.close()
+        for _, custom in sampler.custom_samplers:
+            vars(custom).clear()
 
 
 def _failed() -> TryLater:

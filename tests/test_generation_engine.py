@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,6 +80,23 @@ def test_writing_stops_at_the_next_token(engine):
         heard.append(text)  # what is heard so far decides when it is cancelled
     assert len(heard) == 3
     assert generation.timings.completion_tokens == 4
+
+
+@pytest.mark.parametrize("is_cut_short", [False, True])
+def test_what_chose_the_tokens_is_freed_with_the_answer(served, engine, is_cut_short):
+    gc.collect()
+    gc.disable()  # it would hide what only a collection frees: megabytes an answer, for minutes
+    try:
+        for _ in range(3):
+            sampling = Sampling(max_tokens=8, constraint=served.grammars.constraint(), alternatives=4)
+            words = iter(engine.generate(_prompt(engine, "Столица России —"), sampling, _never))
+            next(words)
+            if not is_cut_short:
+                list(words)
+            words.close()
+        assert not [one for one in gc.get_objects() if type(one).__name__ in {"LlamaSampler", "CustomSampler"}]
+    finally:
+        gc.enable()
 
 
 def test_a_second_question_about_the_same_passages_is_read_four_times_sooner(engine):

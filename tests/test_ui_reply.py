@@ -12,7 +12,7 @@ from tests.ui_double import Double, serve
 from ui.client import Client
 from ui.reply import BROKEN, Reply, ReplyState, advance
 from ui.sse import read_events
-from ui.wire import Answered, Event, Found, Queued, Sources, Token
+from ui.wire import Answered, ClientError, Event, Found, Queued, Sources, Token
 
 
 def wait_until(reached, timeout_s: float = 10.0) -> None:
@@ -91,6 +91,18 @@ def test_a_stream_that_breaks_off_is_an_error():
     reply = Reply(events)
     wait_until(lambda: reply.state.is_over)
     assert (reply.state.error, reply.state.text) == (BROKEN, "Полов")
+
+
+@pytest.mark.parametrize(("said", "shown"), [("Полов", BROKEN.code), ("", "api_down")])
+def test_a_service_that_goes_in_mid_answer_leaves_half_an_answer_and_says_so(said: str, shown: str):
+    async def events() -> AsyncIterator[Event]:
+        yield Token(said)
+        raise ClientError("api_down", "Сервис не отвечает.")
+
+    reply = Reply(events)
+    wait_until(lambda: reply.state.is_over)
+    assert reply.state.error is not None
+    assert (reply.state.error.code, reply.state.text) == (shown, said)
 
 
 async def test_comments_and_unreadable_data_do_not_end_a_stream():

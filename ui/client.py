@@ -53,6 +53,8 @@ DOWN = (
 NO_PLAIN_MODEL = "Модель без документов сейчас недоступна. Выключите «Без документов» и задайте вопрос по ним."
 NOT_ADMITTED = "Страница не допущена к сервису. Администратору: задайте странице верный ключ в ZNAYKA_UI_API_KEY."
 SIGNED_OUT = "Вас не удалось узнать: время входа истекло или доступ закрыт. Обновите страницу и войдите снова."
+API_DOWN, TIMEOUT = "api_down", "timeout"
+UNREACHED = frozenset({API_DOWN, TIMEOUT})  # codes of ours: the service said nothing
 TOO_SLOW = "Сервис не ответил вовремя: он перегружен. Повторите через минуту."
 
 
@@ -274,6 +276,6 @@ def _transport_errors() -> Iterator[None]:
     try:
         yield
     except (httpx.ReadTimeout, httpx.WriteTimeout, httpx.PoolTimeout) as exc:
-        raise ClientError("timeout", TOO_SLOW) from exc
+        raise ClientError(TIMEOUT, TOO_SLOW) from exc
     except httpx.HTTPError as exc:
-        raise ClientError("api_down", DOWN) from exc
+        raise ClientError(API_DOWN, DOWN) from exc

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 
 from core.types import Interpretation
+from ui.client import UNREACHED
 from ui.wire import Answered, ClientError, Event, Found, Queued, Sources, Token
 
 logger = logging.getLogger(__name__)
@@ -92,7 +93,9 @@ class Reply:
             if not self._state.is_over:
                 self._state = replace(self._state, error=BROKEN)
         except ClientError as exc:
-            self._state = replace(self._state, queued=None, error=exc)
+            # Beside half an answer it matters first that it is half.
+            is_cut = bool(self._state.text) and exc.code in UNREACHED
+            self._state = replace(self._state, queued=None, error=BROKEN if is_cut else exc)
         except Exception:
             logger.exception("reply failed")
             self._state = replace(self._state, queued=None, error=BROKEN)
