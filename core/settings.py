@@ -21,7 +21,8 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 class Settings(BaseSettings):
     """Read once, by the entry points; parts get values as arguments. Unknown names are refused."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+    # An empty variable is as good as none: an empty path would be the working folder.
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True)
 
     data_dir: Path = Field(Path("data"), description="documents, database, index, logs")
     cache_dir: Path = Field(Path.home() / ".cache" / "znayka", description="models and builds that can be made again")
