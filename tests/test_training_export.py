@@ -14,6 +14,7 @@ import torch
 from core.errors import InvalidRequest
 from core.settings import load_settings
 from generation import embedded
+from training.checkpoint import CHECKPOINT, PARTS
 from training.export import About, export_run, write_adapter
 from training.record import Base, Record, read_record
 from training.tokens import ModelTokenizer
@@ -44,7 +45,7 @@ def student(base: Path) -> Student:
 def exported(base: Path, student: Student, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     RECORD.write(folder)
-    torch.save({"adapter": student.adapter()}, folder / "checkpoint.pt")
+    torch.save(dict.fromkeys(PARTS) | {"adapter": student.adapter()}, folder / CHECKPOINT)
     return export_run(folder, base, ABOUT, folder / "adapter.gguf").path
 
 

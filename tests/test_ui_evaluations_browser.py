@@ -74,7 +74,7 @@ def test_a_visitor_starts_follows_and_reads_an_evaluation(visit, double: Double,
     assert downloading.value.suggested_filename.endswith(".html")
 
     double.withheld = WITHHELD
-    visit.get_by_role("button", name="Данные (JSON)").click()
+    visit.reload()
     visit.get_by_text(WITHHELD).wait_for()
     visit.get_by_role("button", name="Отчёт (HTML)").wait_for(state="detached")
     visit.wait_for_function("() => !document.body.innerText.includes('28 дней')")

@@ -71,8 +71,7 @@ def _show_downloads(client: Client, run: Evaluation) -> None:
                 mime=mime,
                 key=f"{name}-{run.id}",
                 icon=":material/download:",
-                # Should the report be withheld by now, the page drawn again says so in words of ours.
-                on_click="rerun",
+                on_click="ignore",  # drawn again at once, the page can lose the download
             )
 
 
