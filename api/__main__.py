@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -41,11 +40,11 @@ from ingest.limits import Limits
 from ingest.reembed import share_done
 from ingest.sandbox import Sandbox
 from ingest.upkeep import sweep
-from retrieval.embedding.encoder import Encoder, make_encoder
+from retrieval.chosen_models import chosen_reranker, encoder_maker
+from retrieval.embedding.encoder import Encoder
 from retrieval.embedding.encoders import Encoders, FindEncoder, KnownModels
 from retrieval.query.reader import QueryReader
 from retrieval.query.vocabulary import Vocabulary
-from retrieval.reranking import Reranker, make_reranker
 from retrieval.searcher import Searcher
 from retrieval.store import keys, vectors
 from retrieval.store.database import Database
@@ -95,12 +94,7 @@ def connection_limits(settings: Settings) -> ConnectionLimits:
 def build(settings: Settings) -> Parts:
     """Build every part; raise `Misconfigured` with what is wrong."""
     database = open_database(settings)
-    make = partial(
-        make_encoder,
-        backend=settings.embedding_backend,
-        cache_dir=settings.cache_dir,
-        threads=settings.embedding_threads or 1,
-    )
+    make = encoder_maker(settings, threads=1)  # beside the worker and the model, which want the others
     find = partial(KnownModels(settings.data_dir).load, make=make)
     return assemble(settings, database, make(settings.embedding_model), find)
 
@@ -128,7 +122,7 @@ def assemble(settings: Settings, database: Database, encoder: Encoder, find: Fin
     vocabulary.keep_up()
     reader = QueryReader(vocabulary)
     searcher = Searcher(
-        database, encoders, index, dense_weight=settings.dense_weight, reader=reader, reranker=_reranker(settings)
+        database, encoders, index, dense_weight=settings.dense_weight, reader=reader, reranker=chosen_reranker(settings)
     )
     search_pool = ThreadPoolExecutor(SEARCH_THREADS, thread_name_prefix="search")
     language_model = LanguageModel(server_of(settings))
@@ -177,16 +171,6 @@ def _door(settings: Settings, database: Database) -> Door:
         is_open_to_owner=not settings.needs_key and not settings.has_sign_in,
         trusted=settings.trusted_networks,
         tokens=IdentityTokens(provider) if provider else None,
-    )
-
-
-def _reranker(settings: Settings) -> Reranker | None:
-    return make_reranker(
-        settings.reranker,
-        cache_dir=settings.cache_dir,
-        limit=settings.reranker_max_passages,
-        max_tokens=settings.reranker_max_tokens,
-        threads=settings.embedding_threads or os.cpu_count() or 1,
     )
 
 

@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.settings import load_settings
-from retrieval.embedding.encoder import find_weights, make_encoder
+from retrieval.chosen_models import chosen_encoder
+from retrieval.embedding.encoder import find_weights
 from retrieval.embedding.sentence_transformers import load_model
 
 Vectors = NDArray[np.float32]
@@ -47,10 +48,7 @@ class Comparison:
 def compare(passages: Sequence[str], rounds: int) -> Comparison:
     """Embed the same passages in turns with the service's encoder, as set, and with the library at its defaults."""
     settings = load_settings()
-    threads = settings.embedding_threads or os.cpu_count() or 1
-    encoder = make_encoder(
-        settings.embedding_model, backend=settings.embedding_backend, cache_dir=settings.cache_dir, threads=threads
-    )
+    encoder = chosen_encoder(settings)
     weights = find_weights(settings.embedding_model, settings.cache_dir)
     library = load_model(weights.folder)
     prompted = [weights.passage_prompt + passage for passage in passages]

@@ -36,7 +36,8 @@ from ingest.desk import Desk
 from ingest.files import FileStore
 from ingest.reembed import reembed
 from ingest.worker import make_worker
-from retrieval.embedding.encoder import Encoder, find_weights, make_encoder
+from retrieval.chosen_models import chosen_encoder
+from retrieval.embedding.encoder import Encoder, find_weights
 from retrieval.store import documents, jobs, passages
 from retrieval.store.database import Database
 
@@ -166,12 +167,7 @@ def read_files(archive: Path, limit: int) -> Iterator[tuple[str, bytes]]:
 
 
 def _encoder(settings: Settings) -> Encoder:
-    return make_encoder(
-        settings.embedding_model,
-        backend=settings.embedding_backend,
-        cache_dir=settings.cache_dir,
-        threads=settings.embedding_threads or os.cpu_count() or 1,
-    )
+    return chosen_encoder(settings)
 
 
 @contextmanager

@@ -30,7 +30,8 @@ from core.settings import load_settings
 from core.types import Principal
 from evaluation.base import Base, open_base
 from evaluation.retrieval_sets import Piece, Source, load_kb
-from retrieval.embedding.encoder import Encoder, make_encoder
+from retrieval.chosen_models import chosen_encoder
+from retrieval.embedding.encoder import Encoder
 from retrieval.index import top
 from retrieval.store import keyword, passages
 from retrieval.terms import root_text
@@ -162,12 +163,7 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=128, help=f"asked, the first {_WARM_UP} uncounted")
     options = parser.parse_args()
     settings = load_settings()
-    encoder = make_encoder(
-        settings.embedding_model,
-        backend=settings.embedding_backend,
-        cache_dir=settings.cache_dir,
-        threads=settings.embedding_threads or os.cpu_count() or 1,
-    )
+    encoder = chosen_encoder(settings)
     asked = load_kb(options.data, settings)
     sources = tuple(editions(asked.sources, options.passages))
     with tempfile.TemporaryDirectory() as folder:

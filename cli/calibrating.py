@@ -16,10 +16,10 @@ from generation.language_model import LanguageModel
 from generation.model_choice import server_of
 from generation.scales import Scales, beside
 from generation.spans import SpansWriter
+from retrieval.chosen_models import chosen_encoder
 from training.calibration import Observation, fit_scales, held_out, observe, outcomes
 from training.card import DEV, read_card
 from training.lessons import read_lessons
-from training.ranking import encoder_of
 
 OnAsked = Callable[[int, int], None]
 
@@ -63,7 +63,7 @@ async def _observed(settings: Settings, lessons: Path, on_asked: OnAsked) -> lis
         if server.scales is None:
             raise InvalidRequest("no_adapter", "Шкала нужна только модели с адаптером.")
         with ThreadPoolExecutor(1) as executor:
-            writer = SpansWriter(model, encoder_of(settings), executor, server.scales)
+            writer = SpansWriter(model, chosen_encoder(settings), executor, server.scales)
             return await observe(writer, tuple(read_lessons(lessons)), on_asked)
     finally:
         await model.aclose()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,7 +15,6 @@ from cli.console import say
 from cli.model_process import free_port, model_process
 from core.errors import Misconfigured
 from core.settings import Settings
-from evaluation.base import reranker_of
 from evaluation.cases import SEARCHED, SMALL_PLAN, Plan
 from evaluation.comparison import Comparison, compare, drops
 from evaluation.page import write_page
@@ -30,7 +28,7 @@ from generation.catalogue import load_catalogue
 from generation.embedded import TAUGHT
 from generation.hub import chosen
 from ingest.limits import Limits
-from retrieval.embedding.encoder import make_encoder
+from retrieval.chosen_models import chosen_encoder, chosen_reranker
 
 BASELINE = Path("evaluation/baseline.json")
 ADAPTER_ENDING = ".gguf"
@@ -130,14 +128,9 @@ def _write_baseline(report: Report, path: Path) -> None:
 
 def _measured(settings: Settings, wanted: Wanted) -> Report:
     pairs = read_pairs(wanted.pairs, Limits.of(settings))[: wanted.plan.limit] if wanted.pairs else ()
-    encoder = make_encoder(
-        settings.embedding_model,
-        backend=settings.embedding_backend,
-        cache_dir=settings.cache_dir,
-        threads=settings.embedding_threads or os.cpu_count() or 1,
-    )
+    encoder = chosen_encoder(settings)
     with model_process(_apart(settings) if settings.adapter else settings) as served, _progress() as bar:
-        session = Session(served, encoder, reranker_of(settings), bar)
+        session = Session(served, encoder, chosen_reranker(settings), bar)
         if pairs:
             return asyncio.run(session.measure_pairs(pairs, wanted.collection, wanted.plan.seed))
         return asyncio.run(session.measure(wanted.plan, wanted.data))

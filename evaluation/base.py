@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.settings import Settings
 from core.types import Principal
 from evaluation.retrieval_sets import Piece, Source
 from ingest.pipeline import vector_key
@@ -17,7 +15,7 @@ from retrieval.embedding.artifact import build_once
 from retrieval.embedding.encoder import Encoder
 from retrieval.query.reader import QueryReader
 from retrieval.query.vocabulary import Vocabulary
-from retrieval.reranking import Reranker, make_reranker
+from retrieval.reranking import Reranker
 from retrieval.searcher import Searcher
 from retrieval.store import documents, jobs, passages, vectors
 from retrieval.store.database import Database
@@ -47,17 +45,6 @@ class Base:
     def close(self) -> None:
         """Close the database."""
         self.database.close()
-
-
-def reranker_of(settings: Settings) -> Reranker | None:
-    """The reranker that the service would search with."""
-    return make_reranker(
-        settings.reranker,
-        cache_dir=settings.cache_dir,
-        limit=settings.reranker_max_passages,
-        max_tokens=settings.reranker_max_tokens,
-        threads=settings.embedding_threads or os.cpu_count() or 1,
-    )
 
 
 def open_base(folder: Path, sources: Sequence[Source], encoder: Encoder, on_filled: OnFilled) -> Base:

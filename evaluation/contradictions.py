@@ -21,12 +21,13 @@ from statistics import median
 
 from core.settings import Settings, load_settings
 from core.types import Citation, Passage, Principal
-from evaluation.base import open_base, reranker_of
+from evaluation.base import open_base
 from evaluation.xquad import Paragraph, load_paragraphs
 from generation.contradiction import Contradiction, Contrast, Told
 from generation.nearness import EncoderNearness
 from generation.quantities import quantities
-from retrieval.embedding.encoder import Encoder, make_encoder
+from retrieval.chosen_models import chosen_encoder, chosen_reranker
+from retrieval.embedding.encoder import Encoder
 from retrieval.sentences import split_sentences
 
 EDITIONS = Path(__file__).parent / "data" / "editions.jsonl"
@@ -95,7 +96,7 @@ def answered(paragraphs: Sequence[Paragraph], settings: Settings, encoder: Encod
     """Questions of the `train` articles whose paragraph the search finds, with what it found, that paragraph first."""
     with tempfile.TemporaryDirectory() as folder:
         base = open_base(Path(folder) / "base", [one.source for one in paragraphs], encoder, lambda _done, _total: None)
-        searcher = base.searcher(encoder, dense_weight=settings.dense_weight, reranker=reranker_of(settings))
+        searcher = base.searcher(encoder, dense_weight=settings.dense_weight, reranker=chosen_reranker(settings))
         for paragraph in paragraphs:
             for question in () if paragraph.is_dev else paragraph.questions:
                 found = searcher.search(question.text, principal=ASKER, collection=None, top_k=settings.top_k).passages
@@ -114,9 +115,7 @@ def main() -> None:
     parser.add_argument("--show", action="store_true", help="print every alarm and every pair that was missed")
     arguments = parser.parse_args()
     settings = load_settings()
-    encoder = make_encoder(
-        settings.embedding_model, backend=settings.embedding_backend, cache_dir=settings.cache_dir, threads=1
-    )
+    encoder = chosen_encoder(settings, threads=1)
     xquad = tuple(answered(load_paragraphs(arguments.data), settings, encoder))
     for title, trials in (("editions", tuple(editions())), ("XQuAD train", xquad)):
         for is_sentence in (False, True):

@@ -8,7 +8,6 @@ looking at `seen`, and are reported on `unseen`.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,11 +16,11 @@ from statistics import fmean
 
 from core.settings import load_settings
 from core.types import Passage, Turn
-from evaluation.base import EVERYONE, key_of, open_base, reranker_of
+from evaluation.base import EVERYONE, key_of, open_base
 from evaluation.query_sets import load_documents, read_rows
 from evaluation.retrieval_sets import load_kb_asked
 from generation.follow_up import whole
-from retrieval.embedding.encoder import make_encoder
+from retrieval.chosen_models import chosen_encoder, chosen_reranker
 from retrieval.searcher import Searcher
 from retrieval.stems import stem_text
 
@@ -126,16 +125,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point."""
     wanted = _arguments(arguments)
     settings = load_settings()
-    encoder = make_encoder(
-        settings.embedding_model,
-        backend=settings.embedding_backend,
-        cache_dir=settings.cache_dir,
-        threads=settings.embedding_threads or os.cpu_count() or 1,
-    )
+    encoder = chosen_encoder(settings)
     sources = load_documents(wanted.data, wanted.examples, load_kb_asked(wanted.data, settings), settings)
     folder = settings.cache_dir / "evaluation" / f"queries-{key_of(sources, encoder)}"
     base = open_base(folder, sources, encoder, lambda _done, _total: None)
-    searcher = base.searcher(encoder, dense_weight=settings.dense_weight, reranker=reranker_of(settings))
+    searcher = base.searcher(encoder, dense_weight=settings.dense_weight, reranker=chosen_reranker(settings))
     outcomes = [ask(dialogue, searcher) for dialogue in load_dialogues(wanted.half)]
     base.close()
     sys.stdout.write(f"{shown(outcomes)}\n")

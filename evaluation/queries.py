@@ -19,11 +19,11 @@ from typing import TextIO
 
 from core.settings import load_settings
 from core.types import Passage
-from evaluation.base import EVERYONE, key_of, open_base, reranker_of
+from evaluation.base import EVERYONE, key_of, open_base
 from evaluation.measures import hit
 from evaluation.query_sets import REFERENCE, Typed, load_clean, load_documents, load_spoilt, load_written
 from evaluation.retrieval_sets import load_kb_asked
-from retrieval.embedding.encoder import make_encoder
+from retrieval.chosen_models import chosen_encoder, chosen_reranker
 from retrieval.query.reference import Kind, references
 from retrieval.searcher import Searcher
 from retrieval.stems import plain_text
@@ -152,12 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point."""
     wanted = _arguments(arguments)
     settings = load_settings()
-    encoder = make_encoder(
-        settings.embedding_model,
-        backend=settings.embedding_backend,
-        cache_dir=settings.cache_dir,
-        threads=settings.embedding_threads or os.cpu_count() or 1,
-    )
+    encoder = chosen_encoder(settings)
     kb = load_kb_asked(wanted.data, settings)
     clean = load_clean(wanted.data, kb)
     asked = (*load_written(), *load_spoilt(clean, each=wanted.each, seed=wanted.seed), *clean)
@@ -165,7 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     folder = settings.cache_dir / "evaluation" / f"queries-{key_of(sources, encoder)}"
     base = open_base(folder, sources, encoder, _show_filled)
     report: dict[str, object] = {"seed": wanted.seed, "load_average": os.getloadavg(), "model": encoder.name}
-    reranker = reranker_of(settings)
+    reranker = chosen_reranker(settings)
     for name, weight in (("both", settings.dense_weight), ("words", 0.0)):
         searcher = base.searcher(encoder, dense_weight=weight, reranker=reranker)
         outcomes = [ask(one, searcher) for one in asked]

@@ -23,7 +23,8 @@ from core.types import Principal
 from evaluation.base import open_base
 from evaluation.measures import hit, reciprocal_rank
 from evaluation.retrieval_sets import Question, QuestionSet, load_kb, load_xquad
-from retrieval.embedding.encoder import Encoder, make_encoder
+from retrieval.chosen_models import chosen_encoder
+from retrieval.embedding.encoder import Encoder
 from retrieval.searcher import Searcher
 
 DEPTH = 100  # passages looked at, so that ten files are among them
@@ -80,12 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point."""
     asked = _arguments(arguments)
     settings = load_settings()
-    encoder = make_encoder(
-        settings.embedding_model,
-        backend=settings.embedding_backend,
-        cache_dir=settings.cache_dir,
-        threads=settings.embedding_threads or os.cpu_count() or 1,
-    )
+    encoder = chosen_encoder(settings)
     weights = {"words": 0.0, "meaning": 1.0, "both": settings.dense_weight}
     if asked.weights:
         weights = {str(weight): weight for weight in asked.weights}

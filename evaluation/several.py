@@ -20,13 +20,14 @@ from typing import Any
 
 from core.settings import Settings, load_settings
 from core.types import Answer
-from evaluation.base import EVERYONE, open_base, reranker_of
+from evaluation.base import EVERYONE, open_base
 from evaluation.retrieval_sets import Piece, Source
 from generation.chain import Answerer, AnswerRequest, Search
 from generation.language_model import LanguageModel
 from generation.model_choice import server_of
 from generation.writer import make_writer
-from retrieval.embedding.encoder import Encoder, make_encoder
+from retrieval.chosen_models import chosen_encoder, chosen_reranker
+from retrieval.embedding.encoder import Encoder
 
 SEVERAL = Path(__file__).parent / "data" / "several.jsonl"
 
@@ -100,7 +101,7 @@ def search_of(sources: Sequence[Source], settings: Settings, encoder: Encoder) -
     with tempfile.TemporaryDirectory() as folder:
         base = open_base(Path(folder) / "base", sources, encoder, lambda _done, _total: None)
         try:
-            yield base.searcher(encoder, dense_weight=settings.dense_weight, reranker=reranker_of(settings)).search
+            yield base.searcher(encoder, dense_weight=settings.dense_weight, reranker=chosen_reranker(settings)).search
         finally:
             base.close()
 
@@ -132,9 +133,7 @@ def main() -> None:
     parser.add_argument("--show", action="store_true", help="print every answer")
     arguments = parser.parse_args()
     settings = load_settings()
-    encoder = make_encoder(
-        settings.embedding_model, backend=settings.embedding_backend, cache_dir=settings.cache_dir, threads=1
-    )
+    encoder = chosen_encoder(settings, threads=1)
     outcomes = asyncio.run(measure(settings, encoder))
     for outcome in outcomes if arguments.show else ():
         sys.stdout.write(f"{outcome.right}/{len(outcome.wanted.expected)} {outcome.wanted.question}\n")

@@ -19,7 +19,7 @@ from core.types import Passage
 from evaluation.xquad import Paragraph, load_paragraphs
 from generation.nearness import EncoderNearness
 from generation.support import Evidence, Finding
-from retrieval.embedding.encoder import make_encoder
+from retrieval.chosen_models import chosen_encoder
 
 _QUESTION_WORDS = re.compile(
     r"\b(?:кто|что|какой|какая|какое|какие|каких|каким|каком|какую|какого|когда|где|куда|сколько|почему|как|кем|чем|чего|кого)\b",
@@ -112,9 +112,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     arguments = parser.parse_args()
     settings = load_settings()
-    encoder = make_encoder(
-        settings.embedding_model, backend=settings.embedding_backend, cache_dir=settings.cache_dir, threads=1
-    )
+    encoder = chosen_encoder(settings, threads=1)
     asked = tuple(trials(arguments.data, part=arguments.part, each=arguments.each, seed=arguments.seed))
     for outcome in measure_support(asked, EncoderNearness(encoder)):
         share = outcome.passed / outcome.trials

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from uuid_utils import uuid7
@@ -34,7 +33,8 @@ from ingest.sandbox import Sandbox
 from ingest.sentences import SentenceFilling
 from ingest.upkeep import Upkeep
 from ingest.watchdog import Watchdog, WatchedEncoder, process_alarm, take_over
-from retrieval.embedding.encoder import Encoder, make_encoder
+from retrieval.chosen_models import encoder_maker
+from retrieval.embedding.encoder import Encoder
 from retrieval.embedding.encoders import KnownModels
 from retrieval.store import vectors
 from retrieval.store.database import Database
@@ -202,7 +202,7 @@ def serve(settings: Settings, database: Database, watchdog: Watchdog) -> None:
     desk = Desk(database, f"worker-{uuid7()}", on_wait=watchdog.beat)
     if lost := desk.take_back(attempts_max=settings.attempts_max):
         _LOG.warning("a worker died with %d documents in hand; they are queued again", lost)
-    make = _encoder_maker(settings)
+    make = encoder_maker(settings)
     encoder = make(settings.embedding_model)
     with watchdog.on_duty():
         reindex(database, watchdog.beat)
@@ -260,15 +260,6 @@ def _set_at_signals(*events: threading.Event) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, act if events else signal.SIG_DFL)
-
-
-def _encoder_maker(settings: Settings) -> Callable[[str], Encoder]:
-    return partial(
-        make_encoder,
-        backend=settings.embedding_backend,
-        cache_dir=settings.cache_dir,
-        threads=settings.embedding_threads or os.cpu_count() or 1,
-    )
 
 
 def main() -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from functools import cache
 
 from core.settings import Settings
-from retrieval.embedding.encoder import Encoder, make_encoder
+from retrieval.chosen_models import chosen_encoder
+from retrieval.embedding.encoder import Encoder
 
 
 @cache
 def embedded_encoder() -> Encoder:
     """One thread, as in the API."""
     settings = Settings()
-    return make_encoder(
-        settings.embedding_model, backend=settings.embedding_backend, cache_dir=settings.cache_dir, threads=1
-    )
+    return chosen_encoder(settings, threads=1)

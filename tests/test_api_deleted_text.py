@@ -62,6 +62,13 @@ def told(service: SmallService, admin: httpx.Client) -> dict[str, list[str]]:
     return {"answers": [one.text.casefold() for one in answers], "prompts": [one.casefold() for one in prompts]}
 
 
+def let_go(service: SmallService, admin: httpx.Client, document_id: str, way: str) -> None:
+    if way == "delete":
+        admin.delete(f"/v1/documents/{document_id}").raise_for_status()
+    else:
+        service.base.add(AFTER, collection="A", name="приказ.txt", is_replacement=True)
+
+
 @pytest.mark.parametrize("way", ["delete", "replace"])
 @pytest.mark.parametrize("is_compacted", [False, True])
 def test_a_talk_that_goes_on_gets_nothing_of_a_text_that_is_gone(
@@ -74,10 +81,7 @@ def test_a_talk_that_goes_on_gets_nothing_of_a_text_that_is_gone(
     before = told(service, admin)
     assert all(WORD in one for one in before["answers"])
     assert any(WORD in one for one in before["prompts"]), "the model was given what is looked for below"
-    if way == "delete":
-        admin.delete(f"/v1/documents/{doomed}").raise_for_status()
-    else:
-        service.base.add(AFTER, collection="A", name="приказ.txt", is_replacement=True)
+    let_go(service, admin, doomed, way)
     service.model.says = "Отпуск длится неделю [1]."
     after = told(service, admin)
     assert after["prompts"]
@@ -92,13 +96,6 @@ def streamed(admin: httpx.Client, question: str, collection: str, heard: list[st
         for line in answer.iter_lines():
             heard.append(line)
     return "\n".join(heard)
-
-
-def let_go(service: SmallService, admin: httpx.Client, document_id: str, way: str) -> None:
-    if way == "delete":
-        admin.delete(f"/v1/documents/{document_id}").raise_for_status()
-    else:
-        service.base.add(AFTER, collection="A", name="приказ.txt", is_replacement=True)
 
 
 def test_an_answer_under_way_when_its_document_is_replaced_holds_the_old_text_and_nothing_of_the_new(
@@ -179,10 +176,7 @@ def test_a_report_that_quotes_what_is_gone_is_withheld_and_the_next_one_quotes_n
     service.base.add("Отпуск за свой счёт длится неделю.", collection="A")
     first = finished(admin, "q.csv", PAIRS, collection="A")
     assert WORD in admin.get(f"/v1/evaluations/{first}/report").text.casefold()
-    if way == "delete":
-        admin.delete(f"/v1/documents/{doomed}").raise_for_status()
-    else:
-        service.base.add(AFTER, collection="A", name="приказ.txt", is_replacement=True)
+    let_go(service, admin, doomed, way)
     service.model.says = "Отпуск длится 14 дней [1]."
     second = finished(admin, "q.csv", PAIRS, collection="A")
     assert admin.get(f"/v1/evaluations/{second}").json()["figures"][0]["before"] is not None, "the two are compared"

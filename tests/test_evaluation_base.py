@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from core.settings import Settings
 from core.types import Principal
-from evaluation import base as evaluated
 from evaluation import session
-from evaluation.base import key_of, open_base, reranker_of
+from evaluation.base import key_of, open_base
 from evaluation.cases import Case, CaseSet, Group, Place, Plan
 from evaluation.report import Measure
 from evaluation.sets import load_english
@@ -60,14 +59,6 @@ def test_a_run_searches_with_the_reranker_of_the_service(tmp_path: Path, monkeyp
 
     assert ranks(None) == [1.0] * len(sources)
     assert max(ranks(Reranker(Backwards(), limit=len(sources)))) < 1.0
-
-
-def test_the_settings_say_which_reranker_that_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made: dict[str, object] = {}
-    monkeypatch.setattr(evaluated, "make_reranker", lambda model, **named: made.update(named, model=model))
-    reranker_of(Settings(reranker="bge", reranker_max_passages=7, reranker_max_tokens=99, cache_dir=tmp_path))
-
-    assert (made["model"], made["limit"], made["max_tokens"], made["cache_dir"]) == ("bge", 7, 99, tmp_path)
 
 
 def test_the_key_of_a_base_changes_with_its_texts_and_its_encoder() -> None:

@@ -26,7 +26,7 @@ from ingest.chunking import chunk
 from ingest.files import FileStore
 from ingest.limits import Limits
 from ingest.sandbox import Sandbox
-from retrieval.embedding.encoder import make_encoder
+from retrieval.chosen_models import chosen_encoder
 from retrieval.index import read_index
 from retrieval.store import documents, jobs, keyword, schema, vectors
 from retrieval.store.database import Database
@@ -198,7 +198,7 @@ def check_agreement(folder: Folder) -> None:
 
 def convert_the_model_first(settings: Settings) -> None:
     """A worker killed while it converts a model for the first time shows nothing about documents."""
-    make_encoder(settings.embedding_model, backend=settings.embedding_backend, cache_dir=settings.cache_dir, threads=1)
+    chosen_encoder(settings, threads=1)
 
 
 def test_twenty_kills_during_an_ingest_lose_and_double_nothing(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from core.settings import Settings
 from core.types import Principal
 from evaluation.base import Base, key_of, open_base
 from evaluation.retrieval_sets import Piece, Source
-from retrieval.embedding.encoder import Encoder, make_encoder
+from retrieval.chosen_models import chosen_encoder
 from retrieval.searcher import Searcher
 from training.material import Material
 
@@ -30,7 +30,7 @@ class Ranking:
     @classmethod
     def over(cls, materials: Sequence[Material], settings: Settings, on_progress: OnProgress) -> Ranking:
         """Embed the materials, or open the base kept from the last time the same ones were."""
-        encoder = encoder_of(settings)
+        encoder = chosen_encoder(settings)
         sources = [_source(material) for material in materials]
         folder = settings.cache_dir / "training" / key_of(sources, encoder)
         base = open_base(folder, sources, encoder, on_progress)
@@ -44,16 +44,6 @@ class Ranking:
     def close(self) -> None:
         """Close the base; its folder stays for the next data set of the same materials."""
         self._base.close()
-
-
-def encoder_of(settings: Settings) -> Encoder:
-    """The encoder that the service uses."""
-    return make_encoder(
-        settings.embedding_model,
-        backend=settings.embedding_backend,
-        cache_dir=settings.cache_dir,
-        threads=settings.embedding_threads,
-    )
 
 
 def neighbours(materials: Sequence[Material], ids: Callable[[str], Sequence[str]]) -> Mapping[str, list[str]]:
