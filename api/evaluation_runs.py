@@ -80,7 +80,7 @@ class Run:
 
     def is_editable_by(self, principal: Principal) -> bool:
         """Whether the principal may stop or remove it."""
-        return self._is_within(principal.reads if principal.edits is None else principal.edits)
+        return self._is_within(principal.changes)
 
     def require_shown(self, principal: Principal, *, is_masked: bool) -> None:
         """Raise `Forbidden` where the principal may not read its report.
