@@ -5,10 +5,14 @@ Usage: python scripts/install.py run|test. Standard library only.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import os
 import subprocess
 import sys
 import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from llama_wheel import kept_wheel, provide_wheel
@@ -30,7 +34,9 @@ def main() -> int:
     if _is_current(purpose):
         return 0
     try:
-        _install(purpose)
+        with _alone():
+            if not _is_current(purpose):
+                _install(purpose)
     except (Missing, StepFailed) as exc:
         say(str(exc))
         return 1
@@ -38,6 +44,21 @@ def main() -> int:
         say("Установка прервана; следующий запуск продолжит её.")
         return 130
     return 0
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Wait for another command that sets up the same tree: two at once would take files away from each other."""
+    tree = os.open(ROOT, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(tree, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("Окружение уже готовит другая команда, жду её.")
+            fcntl.flock(tree, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(tree)
 
 
 def _install(purpose: str) -> None:
