@@ -98,12 +98,22 @@ def test_what_was_mistyped_is_mended(view, typed: str, meant: str) -> None:
         "more information about vacation policy",
         "Zabbix и Jira для сотрудников",
         "Гипербореи",  # another case of a name that no dictionary has
+        "COM-порт и PC-версия",  # Latin names joined to Russian words
         "ок",
         "",
     ],
 )
 def test_what_may_be_right_is_left_alone(view, query: str) -> None:
     assert repair(query, view).text == query
+
+
+@pytest.mark.parametrize(
+    ("held", "meant"), [(("рст", "форма"), "РСТ-форма"), (("рст", "pct"), "PCT-форма"), ((), "PCT-форма")]
+)
+def test_a_latin_part_of_a_word_is_read_in_cyrillic_where_the_base_holds_that_alone(held, meant: str) -> None:
+    words = Words()
+    view = view_of(words, [words.number(set(held) | {"отпуск"})])
+    assert repair("PCT-форма", view).text == meant
 
 
 def test_a_repair_that_could_be_another_word_is_a_guess() -> None:

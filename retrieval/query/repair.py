@@ -113,8 +113,15 @@ def _taken_along(chunk: str, view: View, *, is_whole: bool) -> str:
 
 def _in_one_alphabet(word: str, view: View) -> str:
     if letters.is_mixed(word):
-        return "".join(letters.one_alphabet(part) for part in re.split(r"([-./_])", word))
+        return "".join(_part_in_one_alphabet(part, view) for part in re.split(r"([-./_])", word))
     spelled = letters.abbreviation_in_cyrillic(word) if word.isalpha() and letters.is_latin(word) else None
     if spelled and not view.count(word.casefold()) and view.count(spelled.casefold()):
         return spelled
     return word
+
+
+def _part_in_one_alphabet(part: str, view: View) -> str:
+    """Of «COM-порт» the name stays, unless the base holds only the word that it looks like."""
+    read = letters.one_alphabet(part)
+    is_other = letters.is_latin(part) and (view.count(part.casefold()) or not view.count(read.casefold()))
+    return part if is_other else read
