@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 import time
@@ -67,8 +68,10 @@ def main() -> int:
     except ServiceError as exc:
         log.critical("%s", exc.detail)
         return 2
+    app = create_app(parts)
+    freeze_loaded()
     uvicorn.run(
-        create_app(parts),
+        app,
         host=settings.api_host,
         port=settings.api_port,
         http=guarded(connection_limits(settings)),
@@ -80,6 +83,12 @@ def main() -> int:
         server_header=False,
     )
     return 0
+
+
+def freeze_loaded() -> None:
+    """Keep what is loaded for good out of garbage collections: a whole one stopped every request for 0.2 s."""
+    gc.collect()
+    gc.freeze()
 
 
 def connection_limits(settings: Settings) -> ConnectionLimits:
