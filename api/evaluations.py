@@ -75,6 +75,7 @@ class _Current:
     started_s: float
     done: int = 0
     is_finishing: bool = False
+    is_unwanted: bool = False
     task: asyncio.Task[None] | None = None
 
 
@@ -114,7 +115,10 @@ class Evaluations:
         except BaseException:
             self._vacate(current)
             raise
-        if not self._is_closed:
+        if current.is_unwanted:
+            self._vacate(current)
+            await asyncio.to_thread(self._close, run, RunStatus.STOPPED, STOPPED)
+        elif not self._is_closed:
             current.task = asyncio.create_task(self._run(current, pairs, asker))
 
     def progress(self, run: Run) -> RunProgress:
@@ -133,6 +137,7 @@ class Evaluations:
         if current is None or current.run.id != run.id:
             await asyncio.to_thread(self.runs.remove, run)
             return
+        current.is_unwanted = True  # heeded by a run that is kept already and has not begun to ask
         if await self._end(current):
             await asyncio.to_thread(self._close, run, RunStatus.STOPPED, STOPPED)
 

@@ -26,12 +26,20 @@ ORIGIN = Origin(datetime(2026, 11, 20, tzinfo=UTC), "model", "encoder", "0" * 16
 
 
 class HeldStore(RunStore):
-    """Begins to write a report when it is let to."""
+    """Goes on from keeping a run, and begins to write a report, when it is let to."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
+        self.is_added = threading.Event()
+        self.may_begin = threading.Event()
+        self.may_begin.set()
         self.is_writing = threading.Event()
         self.may_write = threading.Event()
+
+    def add(self, run: Run, file: bytes) -> None:
+        super().add(run, file)
+        self.is_added.set()
+        assert self.may_begin.wait(WAIT_S)
 
     def before(self, run: Run) -> tuple[Run, Report] | None:
         self.is_writing.set()
@@ -118,3 +126,18 @@ async def test_a_start_waits_for_a_report_that_is_being_written_and_then_goes_on
     assert scene.status(scene.first) is RunStatus.DONE
     with pytest.raises(TryLater):
         scene.evaluations.require_free()
+
+
+async def test_a_run_that_is_deleted_before_it_asks_never_asks(scene: Scene) -> None:
+    scene.store.may_write.set()
+    await scene.release_to()
+    scene.store.is_added.clear()
+    scene.store.may_begin.clear()
+    beginning = asyncio.create_task(scene.begin(scene.second))
+    await scene.until(scene.store.is_added)
+    await scene.evaluations.delete(scene.second)
+    scene.store.may_begin.set()
+    await beginning
+    assert scene.status(scene.second) is RunStatus.STOPPED
+    assert not scene.is_second_on.is_set()
+    scene.evaluations.require_free()
