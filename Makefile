@@ -68,7 +68,7 @@ audit: ## look the locked packages up among known vulnerabilities; ARGS="--vulne
 	@$(PYTHON) scripts/audit.py $(ARGS)
 
 clean: ## remove the virtual environment and the tools' caches; documents and models stay
-	@rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) .setup.lock build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile

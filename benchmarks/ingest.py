@@ -123,7 +123,7 @@ def measure(settings: Settings, rounds: Sequence[Sequence[tuple[str, bytes]]], *
     """Ingest round after round, each followed by the library's turn."""
     database = Database(settings.sql_url)
     database.migrate()
-    encoder = TimedEncoder(_encoder(settings))
+    encoder = TimedEncoder(chosen_encoder(settings))
     encoder.encode_passages(["прогрев"] * 32)
     encoder.busy_s = ingest_s = library_s = 0.0
     reembed(database, encoder, settings.data_dir)
@@ -164,10 +164,6 @@ def read_files(archive: Path, limit: int) -> Iterator[tuple[str, bytes]]:
             if limit and member.name.endswith(".md") and (content := tar.extractfile(member)):
                 yield member.name, content.read()
                 limit -= 1
-
-
-def _encoder(settings: Settings) -> Encoder:
-    return chosen_encoder(settings)
 
 
 @contextmanager

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
 import subprocess
 import sys
 import venv
@@ -25,6 +24,7 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "znayka.stamp"
 LOG = VENV / "install.log"
+LOCK = ROOT / ".setup.lock"  # beside .venv, which is made anew
 CPU_INDEX_PROBE_S = 30
 
 
@@ -49,16 +49,13 @@ def main() -> int:
 @contextmanager
 def _alone() -> Iterator[None]:
     """Wait for another command that sets up the same tree: two at once would take files away from each other."""
-    tree = os.open(ROOT, os.O_RDONLY)
-    try:
+    with LOCK.open("a") as lock:  # for writing: over NFS a lock is refused to readers
         try:
-            fcntl.flock(tree, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             say("Окружение уже готовит другая команда, жду её.")
-            fcntl.flock(tree, fcntl.LOCK_EX)
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(tree)
 
 
 def _install(purpose: str) -> None:
